@@ -1,0 +1,61 @@
+package agentkey
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/elastic/terraform-provider-apm/internal/apierror"
+	"github.com/elastic/terraform-provider-apm/internal/credential"
+	"github.com/elastic/terraform-provider-apm/internal/secret"
+)
+
+// Imported is an existing key. APIKey and Encoded are zero when it was found by its id: they can never be read back.
+type Imported struct {
+	Key     Key
+	APIKey  secret.Text
+	Encoded secret.Text
+}
+
+// Import finds the key that is named by its id or by its encoded form, base64 of "id:api_key". A secret is checked with
+// the server. A key that is dead or no agent key is refused with an *UnfitError.
+func (s *Service) Import(ctx context.Context, name secret.Text) (Imported, error) {
+	imported := Imported{}
+	id := name.Reveal()
+	if keyID, apiKey, ok := credential.SplitAPIKey(id); ok {
+		identity, err := s.manager.AuthenticateKey(ctx, name)
+		if errors.Is(err, apierror.ErrUnauthorized) {
+			return Imported{}, &UnfitError{ID: keyID, Reasons: []string{"Elasticsearch does not accept its secret: the key is revoked or expired, or the secret is not its own"}}
+		}
+		if err != nil {
+			return Imported{}, err
+		}
+		if identity.APIKeyID != keyID {
+			return Imported{}, &UnfitError{ID: keyID, Reasons: []string{fmt.Sprintf("Elasticsearch took the secret for that of %s", identity)}}
+		}
+		id, imported.APIKey, imported.Encoded = keyID, secret.New(apiKey), name
+	}
+	reading, err := s.Read(ctx, Ref{ID: id})
+	if err != nil {
+		return Imported{}, err
+	}
+	if reasons := unfit(reading); len(reasons) > 0 {
+		return Imported{}, &UnfitError{ID: id, Reasons: reasons}
+	}
+	imported.Key = reading.Key
+	return imported, nil
+}
+
+// unfit says why a key must not be managed as an agent key.
+func unfit(reading Reading) []string {
+	switch reading.Condition {
+	case Missing:
+		return []string{"Elasticsearch knows no such key"}
+	case Revoked:
+		return []string{"it is revoked, which cannot be undone"}
+	case Expired:
+		return []string{"it has expired"}
+	case Alive:
+	}
+	return reading.Key.Deviations()
+}

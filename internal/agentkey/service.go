@@ -1,0 +1,195 @@
+package agentkey
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/elastic/terraform-provider-apm/internal/apierror"
+	"github.com/elastic/terraform-provider-apm/internal/clock"
+	"github.com/elastic/terraform-provider-apm/internal/credential"
+	"github.com/elastic/terraform-provider-apm/internal/secret"
+)
+
+// Kibana is where keys are created.
+type Kibana interface {
+	// CreateAgentKey creates a key. It is not idempotent: every call that arrives makes another key (contract A1).
+	CreateAgentKey(ctx context.Context, spec Spec) (Created, error)
+}
+
+// Elasticsearch is where keys live. Every error is an *apierror.Error.
+type Elasticsearch interface {
+	// Credential is who the client says it is.
+	Credential() credential.Credential
+	// Authenticate returns who Elasticsearch says it is.
+	Authenticate(ctx context.Context) (Identity, error)
+	// AuthenticateKey returns whose secret encoded is, base64 of "id:api_key".
+	AuthenticateKey(ctx context.Context, encoded secret.Text) (Identity, error)
+	// SeesEveryKey reports whether keys of every owner are visible.
+	SeesEveryKey(ctx context.Context) (bool, error)
+	// FindKeys returns the keys that match and that the caller may see, dead ones too; others are left out in silence
+	// (contract B3).
+	FindKeys(ctx context.Context, query Query) ([]Key, error)
+	// Invalidate revokes the key, and reports whether the answer names it as revoked. False proves nothing (contract B4).
+	Invalidate(ctx context.Context, id string, owner bool) (bool, error)
+}
+
+// Query selects keys. Zero fields select nothing and exclude nothing.
+type Query struct {
+	IDs             []string
+	Name            string
+	Username, Realm string
+	Application     string
+	// Valid leaves out what is revoked.
+	Valid bool
+	// ExpiredNow leaves out what has not expired, by the server's clock.
+	ExpiredNow bool
+	// CreatedWithin leaves out what was created earlier than this before now, by the server's clock. Whole seconds.
+	CreatedWithin time.Duration
+}
+
+// Service is the life of agent keys. It is safe for concurrent use.
+type Service struct {
+	kibana Kibana
+	// owner speaks to Elasticsearch as the creator of keys, everyone else's business goes through manager.
+	owner, manager Elasticsearch
+	clock          clock.Clock
+	made           registry
+}
+
+// Ref names a key of the state, with its owner as far as known.
+type Ref struct {
+	ID       string
+	Username string // "" when unknown
+	Realm    string
+}
+
+// Condition is what has become of a key.
+type Condition int
+
+// What can have become of a key. All but Alive are for ever.
+const (
+	Alive   Condition = iota
+	Revoked           // invalidated; Elasticsearch still shows it for at least seven days (contract B6)
+	Expired           // likewise
+	Missing           // not there any more, for anybody
+)
+
+// Reading is a key and what has become of it. Key is zero when Missing.
+type Reading struct {
+	Key       Key
+	Condition Condition
+}
+
+// clockTolerance is how far the machine's clock and the server's may differ before a key is misjudged. When an expiry is
+// nearer than that, the server is asked, since it sends no Date header (contract E).
+const clockTolerance = 24 * time.Hour
+
+// NewService returns a Service. owner has Kibana's credentials, manager has Elasticsearch's; they may be the same.
+func NewService(kibana Kibana, owner, manager Elasticsearch, clock clock.Clock) *Service {
+	return &Service{kibana: kibana, owner: owner, manager: manager, clock: clock}
+}
+
+// Create creates a key with exactly one request that reaches Kibana. When it is unknown whether the key was created, the
+// error is an *UndecidedError that names the candidates; every other error means that there is no new key.
+func (s *Service) Create(ctx context.Context, spec Spec) (Created, error) {
+	started := s.clock.Now()
+	created, err := s.kibana.CreateAgentKey(ctx, spec)
+	if err == nil {
+		s.made.add(created.ID)
+		return created, nil
+	}
+	var failure *apierror.Error
+	if errors.As(err, &failure) && failure.Undecided {
+		return Created{}, s.investigate(ctx, spec, started, failure)
+	}
+	return Created{}, err
+}
+
+// Read returns what has become of a key. Missing means that it would have been seen: where the caller can see only his own
+// keys and the key is another's, the error is a *HiddenError.
+func (s *Service) Read(ctx context.Context, ref Ref) (Reading, error) {
+	keys, err := s.manager.FindKeys(ctx, Query{IDs: []string{ref.ID}})
+	if err != nil {
+		return Reading{}, err
+	}
+	if len(keys) == 0 {
+		return Reading{Condition: Missing}, s.wouldSee(ctx, ref)
+	}
+	key := keys[0]
+	condition, err := s.condition(ctx, key)
+	return Reading{Key: key, Condition: condition}, err
+}
+
+// Revoke makes sure that the key is dead: revoked now or before, expired, or gone for everybody. Only then the error is
+// nil.
+func (s *Service) Revoke(ctx context.Context, ref Ref) error {
+	var refusal error
+	for _, owner := range s.ownerFlags(ref) {
+		done, err := s.manager.Invalidate(ctx, ref.ID, owner)
+		switch {
+		case errors.Is(err, apierror.ErrForbidden):
+			refusal = errors.Join(refusal, err)
+			continue
+		case err != nil:
+			return err
+		case done:
+			return nil
+		}
+		reading, err := s.Read(ctx, ref)
+		if err != nil {
+			return err
+		}
+		if reading.Condition != Alive {
+			return nil
+		}
+	}
+	return &StillAliveError{ID: ref.ID, Refusal: refusal}
+}
+
+// condition judges a key that was found.
+func (s *Service) condition(ctx context.Context, key Key) (Condition, error) {
+	if key.Invalidated {
+		return Revoked, nil
+	}
+	if key.Expiration.IsZero() {
+		return Alive, nil
+	}
+	left := key.Expiration.Sub(s.clock.Now())
+	if left.Abs() < clockTolerance {
+		expired, err := s.manager.FindKeys(ctx, Query{IDs: []string{key.ID}, ExpiredNow: true})
+		if len(expired) > 0 {
+			return Expired, err
+		}
+		return Alive, err
+	}
+	if left < 0 {
+		return Expired, nil
+	}
+	return Alive, nil
+}
+
+// wouldSee returns nil if a key that was not found would have been seen (contract, trap 5).
+func (s *Service) wouldSee(ctx context.Context, ref Ref) error {
+	if all, err := s.manager.SeesEveryKey(ctx); err != nil || all {
+		return err
+	}
+	identity, err := s.manager.Authenticate(ctx)
+	if err != nil {
+		return err
+	}
+	if identity.Owns(ref.Username, ref.Realm) {
+		return nil
+	}
+	return &HiddenError{Ref: ref, Identity: identity}
+}
+
+// ownerFlags returns the values of the owner flag to try, the likelier first, so that one request is enough in every
+// usual set-up. A user without manage_api_key must send it, an API key must not, and for another's key it does nothing
+// (contract E, trap 8).
+func (s *Service) ownerFlags(ref Ref) []bool {
+	caller := s.manager.Credential()
+	others := caller.Kind() == credential.APIKey ||
+		(caller.Kind() == credential.Basic && ref.Username != "" && caller.Username() != ref.Username)
+	return []bool{!others, others}
+}

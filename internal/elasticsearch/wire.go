@@ -1,0 +1,112 @@
+package elasticsearch
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/elastic/terraform-provider-apm/internal/agentkey"
+)
+
+// pageSize is how many keys one query returns at most; beyond 10,000 Elasticsearch refuses (contract E).
+const pageSize = 1000
+
+// wireKey is a key in the answers of Elasticsearch (contract B2 and B3). Times are milliseconds since 1970.
+type wireKey struct {
+	ID              string                    `json:"id"`
+	Name            string                    `json:"name"`
+	Type            string                    `json:"type"`
+	Creation        int64                     `json:"creation"`
+	Expiration      int64                     `json:"expiration"`
+	Invalidated     bool                      `json:"invalidated"`
+	Invalidation    int64                     `json:"invalidation"`
+	Username        string                    `json:"username"`
+	Realm           string                    `json:"realm"`
+	Metadata        map[string]any            `json:"metadata"`
+	RoleDescriptors map[string]wireDescriptor `json:"role_descriptors"`
+}
+
+// wireDescriptor is a role descriptor, with every part that may grant something.
+type wireDescriptor map[string]json.RawMessage
+
+func (k wireKey) fromAPI() agentkey.Key {
+	application, _ := k.Metadata["application"].(string)
+	key := agentkey.Key{
+		ID: k.ID, Name: k.Name, Type: k.Type, Creation: fromMillis(k.Creation), Expiration: fromMillis(k.Expiration),
+		Invalidated: k.Invalidated, Invalidation: fromMillis(k.Invalidation), Username: k.Username, Realm: k.Realm,
+		Application: application,
+	}
+	if k.RoleDescriptors != nil {
+		key.RoleDescriptors = map[string]agentkey.RoleDescriptor{}
+		for name, descriptor := range k.RoleDescriptors {
+			key.RoleDescriptors[name] = descriptor.fromAPI()
+		}
+	}
+	return key
+}
+
+func (d wireDescriptor) fromAPI() agentkey.RoleDescriptor {
+	var descriptor agentkey.RoleDescriptor
+	for _, part := range slices.Sorted(maps.Keys(d)) {
+		switch part {
+		case "applications":
+			var applications []struct {
+				Application string   `json:"application"`
+				Privileges  []string `json:"privileges"`
+				Resources   []string `json:"resources"`
+			}
+			if json.Unmarshal(d[part], &applications) != nil {
+				descriptor.Other = append(descriptor.Other, part)
+			}
+			for _, a := range applications {
+				descriptor.Applications = append(descriptor.Applications, agentkey.ApplicationPrivileges(a))
+			}
+		case "metadata", "transient_metadata", "description":
+			// These grant nothing.
+		default:
+			if text := string(d[part]); text != "[]" && text != "{}" && text != "null" {
+				descriptor.Other = append(descriptor.Other, part)
+			}
+		}
+	}
+	return descriptor
+}
+
+func fromMillis(millis int64) time.Time {
+	if millis == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(millis).UTC()
+}
+
+// toQuery is the body of a query (contract B3). Date math such as "now-30s" is the server's (contract E).
+func toQuery(query agentkey.Query) map[string]any {
+	var filter []map[string]any
+	term := func(field, value string) {
+		if value != "" {
+			filter = append(filter, map[string]any{"term": map[string]any{field: value}})
+		}
+	}
+	within := func(field, operator, value string) {
+		filter = append(filter, map[string]any{"range": map[string]any{field: map[string]any{operator: value}}})
+	}
+	if len(query.IDs) > 0 {
+		filter = append(filter, map[string]any{"ids": map[string]any{"values": query.IDs}})
+	}
+	term("name", query.Name)
+	term("username", query.Username)
+	term("realm", query.Realm)
+	term("metadata.application", query.Application)
+	if query.Valid {
+		filter = append(filter, map[string]any{"term": map[string]any{"invalidated": false}})
+	}
+	if query.ExpiredNow {
+		within("expiration", "lte", "now")
+	}
+	if query.CreatedWithin > 0 {
+		within("creation", "gte", fmt.Sprintf("now-%ds", int64(query.CreatedWithin.Round(time.Second).Seconds())))
+	}
+	return map[string]any{"query": map[string]any{"bool": map[string]any{"filter": filter}}, "size": pageSize}
+}
