@@ -102,7 +102,6 @@ type providerData struct {
 	creator credential.Credential
 }
 
-
 // schemaDescription is shown by documentation and editors.
 const schemaDescription = "Creates, reads and revokes APM agent keys: the least-privilege API keys with which Elastic APM agents " +
 	"and EDOT/OpenTelemetry SDKs send their data. Keys are created through Kibana and live in Elasticsearch."

@@ -1,0 +1,235 @@
+package acctest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+)
+
+// An Action is what a plan does with the resource.
+type Action string
+
+// The actions of a plan.
+const (
+	NoOp    Action = "no-op"
+	Create  Action = "create"
+	Update  Action = "update"
+	Replace Action = "replace"
+	Delete  Action = "delete"
+)
+
+// Core plays Terraform for one apm_agent_key: it speaks the plugin protocol in process, keeps the state, and holds the
+// provider to the rules that Terraform enforces. Unlike the real one it shows warnings to the test, takes milliseconds,
+// and lets a test stop, lose or delay any step. Every command starts a new provider, as Terraform does.
+type Core struct {
+	// CreateBeforeDestroy is the lifecycle option.
+	CreateBeforeDestroy bool
+
+	t         testing.TB
+	factory   func() (tfprotov6.ProviderServer, error)
+	provider  map[string]any
+	state     *tfprotov6.DynamicValue
+	private   []byte
+	stateType tftypes.Type
+}
+
+// Plan is a plan that can be applied, later if need be.
+type Plan struct {
+	Action Action
+	// Diagnostics are those of refreshing and planning.
+	Diagnostics Diagnostics
+	// Planned is the resource as planned; unknown values are Unknown. Nil for Delete and NoOp without a state.
+	Planned map[string]any
+	// RequiresReplace names the attributes that make it a replacement.
+	RequiresReplace []string
+
+	config, planned, prior *tfprotov6.DynamicValue
+	private, priorPrivate  []byte
+	replacement            *Plan
+}
+
+// Diagnostics are what the provider told the user.
+type Diagnostics []*tfprotov6.Diagnostic
+
+// Errors returns the errors among them.
+func (d Diagnostics) Errors() Diagnostics { return d.of(tfprotov6.DiagnosticSeverityError) }
+
+// Warnings returns the warnings among them.
+func (d Diagnostics) Warnings() Diagnostics { return d.of(tfprotov6.DiagnosticSeverityWarning) }
+
+// String returns all texts.
+func (d Diagnostics) String() string {
+	var b strings.Builder
+	for _, diagnostic := range d {
+		fmt.Fprintf(&b, "%s: %s: %s\n%s\n", diagnostic.Severity, diagnostic.Attribute, diagnostic.Summary, diagnostic.Detail)
+	}
+	return b.String()
+}
+
+func (d Diagnostics) of(severity tfprotov6.DiagnosticSeverity) Diagnostics {
+	var some Diagnostics
+	for _, diagnostic := range d {
+		if diagnostic.Severity == severity {
+			some = append(some, diagnostic)
+		}
+	}
+	return some
+}
+
+// Core returns a Terraform with the given provider configuration, nil for that of the least-privilege user.
+func (w *World) Core(t testing.TB, provider map[string]any) *Core {
+	t.Helper()
+	if provider == nil {
+		provider = w.ProviderConfig(map[string]any{"username": w.Username, "password": w.Password}, nil)
+	}
+	c := &Core{t: t, factory: w.Factories()["apm"], provider: provider}
+	server, _ := c.start(false)
+	schemas, err := server.GetProviderSchema(t.Context(), &tfprotov6.GetProviderSchemaRequest{})
+	if err != nil {
+		t.Fatalf("asking for the schema: %s", err)
+	}
+	c.stateType = schemas.ResourceSchemas[resourceType].ValueType()
+	return c
+}
+
+// ProviderConfig returns a provider configuration with the given attributes in each block, beside the endpoints.
+func (w *World) ProviderConfig(kibana, elasticsearch map[string]any) map[string]any {
+	with := func(attributes map[string]any, name string, value any) map[string]any {
+		block := map[string]any{name: value}
+		for key, value := range attributes {
+			block[key] = value
+		}
+		return block
+	}
+	return map[string]any{
+		"kibana":        with(kibana, "endpoint", w.KibanaURL()),
+		"elasticsearch": with(elasticsearch, "endpoints", []string{w.ElasticsearchURL()}),
+	}
+}
+
+// SetProvider changes the provider's configuration from the next command on.
+func (c *Core) SetProvider(provider map[string]any) { c.provider = provider }
+
+// State returns the resource in the state, or nil if there is none.
+func (c *Core) State() map[string]any { return c.decode(c.state) }
+
+// SetState replaces the state, as a restored backup or an edit does.
+func (c *Core) SetState(state map[string]any) {
+	c.state, c.private = c.encode(state), nil
+}
+
+// Refresh is terraform apply -refresh-only.
+func (c *Core) Refresh() Diagnostics {
+	c.t.Helper()
+	server, diagnostics := c.start(true)
+	if len(diagnostics.Errors()) > 0 {
+		return diagnostics
+	}
+	return append(diagnostics, c.read(context.Background(), server)...)
+}
+
+// Plan is terraform plan: refresh and plan. A nil config plans a destruction.
+func (c *Core) Plan(config map[string]any) *Plan {
+	c.t.Helper()
+	server, diagnostics := c.start(true)
+	if len(diagnostics.Errors()) > 0 {
+		return &Plan{Diagnostics: diagnostics}
+	}
+	diagnostics = append(diagnostics, c.validate(server, config)...)
+	if len(diagnostics.Errors()) > 0 {
+		return &Plan{Diagnostics: diagnostics}
+	}
+	// A plan's refresh changes what is planned on, and reaches the state when the plan is applied.
+	kept, keptPrivate := c.state, c.private
+	diagnostics = append(diagnostics, c.read(context.Background(), server)...)
+	prior, priorPrivate := c.state, c.private
+	c.state, c.private = kept, keptPrivate
+	if len(diagnostics.Errors()) > 0 {
+		return &Plan{Diagnostics: diagnostics}
+	}
+	plan := c.plan(server, config, prior, priorPrivate)
+	plan.Diagnostics = append(diagnostics, plan.Diagnostics...)
+	return plan
+}
+
+// Apply is terraform apply of a saved plan.
+func (c *Core) Apply(plan *Plan) Diagnostics { return c.ApplyContext(context.Background(), plan) }
+
+// ApplyContext is Apply with an end: a cancelled context is what Ctrl-C does to the provider.
+func (c *Core) ApplyContext(ctx context.Context, plan *Plan) Diagnostics {
+	c.t.Helper()
+	server, diagnostics := c.start(true)
+	if len(diagnostics.Errors()) > 0 {
+		return diagnostics
+	}
+	c.state, c.private = plan.prior, plan.priorPrivate
+	switch plan.Action {
+	case NoOp:
+		return diagnostics
+	case Replace:
+		return append(diagnostics, c.replace(ctx, server, plan)...)
+	default:
+		state, private, applied := c.apply(ctx, server, plan)
+		c.state, c.private = state, private
+		return append(diagnostics, applied...)
+	}
+}
+
+// Run is terraform apply: plan, and apply if the plan is good.
+func (c *Core) Run(config map[string]any) Diagnostics {
+	c.t.Helper()
+	plan := c.Plan(config)
+	if len(plan.Diagnostics.Errors()) > 0 {
+		return plan.Diagnostics
+	}
+	return append(plan.Diagnostics, c.Apply(plan)...)
+}
+
+// Destroy is terraform destroy.
+func (c *Core) Destroy() Diagnostics { return c.Run(nil) }
+
+// Import is terraform import.
+func (c *Core) Import(id string) Diagnostics {
+	c.t.Helper()
+	server, diagnostics := c.start(true)
+	if len(diagnostics.Errors()) > 0 {
+		return diagnostics
+	}
+	resp, err := server.ImportResourceState(context.Background(), &tfprotov6.ImportResourceStateRequest{TypeName: resourceType, ID: id})
+	if err != nil {
+		c.t.Fatalf("importing: %s", err)
+	}
+	diagnostics = append(diagnostics, resp.Diagnostics...)
+	if len(diagnostics.Errors()) > 0 {
+		return diagnostics
+	}
+	c.state, c.private = resp.ImportedResources[0].State, resp.ImportedResources[0].Private
+	return append(diagnostics, c.read(context.Background(), server)...)
+}
+
+// replace destroys and creates, in the order that the lifecycle asks for.
+func (c *Core) replace(ctx context.Context, server tfprotov6.ProviderServer, plan *Plan) Diagnostics {
+	destroy := c.plan(server, nil, plan.prior, plan.priorPrivate)
+	if c.CreateBeforeDestroy {
+		state, private, diagnostics := c.apply(ctx, server, plan.replacement)
+		if len(diagnostics.Errors()) > 0 && c.decode(state) == nil {
+			return diagnostics
+		}
+		// Terraform keeps the old one as "deposed" beside the new one; a failed destruction is tried again later.
+		_, _, destroyed := c.apply(ctx, server, destroy)
+		c.state, c.private = state, private
+		return append(diagnostics, destroyed...)
+	}
+	state, private, diagnostics := c.apply(ctx, server, destroy)
+	c.state, c.private = state, private
+	if len(diagnostics.Errors()) > 0 {
+		return diagnostics
+	}
+	state, private, created := c.apply(ctx, server, plan.replacement)
+	c.state, c.private = state, private
+	return append(diagnostics, created...)
+}

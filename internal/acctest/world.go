@@ -1,0 +1,171 @@
+// Package acctest runs the provider against a stack: in memory by default, or a real Elasticsearch behind the Kibana
+// stand-in when APM_TEST_ELASTICSEARCH_URL, _USERNAME and _PASSWORD name one.
+package acctest
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+
+	"github.com/elastic/terraform-provider-apm/internal/fakestack"
+	"github.com/elastic/terraform-provider-apm/internal/provider"
+)
+
+// Space is a space of Kibana beside the default one.
+const Space = "observability"
+
+// World is a stack with a user of its own, and a provider whose clock the test can move. It ends with the test.
+type World struct {
+	*fakestack.Stack
+
+	// Username and Password are those of a user with the least privileges that agent keys need.
+	Username, Password string
+	// Clock is the provider's. In memory it is the servers' clock too, and waiting moves it instead of taking time.
+	Clock *Clock
+	// Real says that a real Elasticsearch is behind the front.
+	Real bool
+}
+
+// New starts a world. configure may change the options of the in-memory stack.
+func New(t *testing.T, configure ...func(*fakestack.Options)) *World {
+	t.Helper()
+	options := fakestack.Options{
+		Upstream: os.Getenv("APM_TEST_ELASTICSEARCH_URL"),
+		Username: os.Getenv("APM_TEST_ELASTICSEARCH_USERNAME"),
+		Password: os.Getenv("APM_TEST_ELASTICSEARCH_PASSWORD"),
+		Clock:    fakestack.RealTime(),
+		Spaces:   []string{Space},
+	}
+	for _, change := range configure {
+		change(&options)
+	}
+	stack, err := fakestack.Start(t.Context(), options)
+	if err != nil {
+		t.Fatalf("starting the stack: %s", err)
+	}
+	t.Cleanup(stack.Close)
+	w := &World{Stack: stack, Real: options.Upstream != "", Username: Unique("terraform"), Password: rand.Text()}
+	w.Clock = &Clock{Clock: options.Clock, real: w.Real}
+	w.User(t, w.Username, w.Password, fakestack.AgentKeyRole())
+	return w
+}
+
+// User creates a user with one role of its own, and takes both away at the end of the test.
+func (w *World) User(t *testing.T, username, password string, role fakestack.Role) {
+	t.Helper()
+	roleName := username + "_role"
+	if err := w.SeedRole(t.Context(), roleName, role); err != nil {
+		t.Fatalf("creating the role %s: %s", roleName, err)
+	}
+	if err := w.SeedUser(t.Context(), username, password, roleName); err != nil {
+		t.Fatalf("creating the user %s: %s", username, err)
+	}
+}
+
+// Factories returns the provider for a test case. It sees no environment variable.
+func (w *World) Factories() map[string]func() (tfprotov6.ProviderServer, error) {
+	return w.FactoriesWithEnvironment(nil)
+}
+
+// FactoriesWithEnvironment returns the provider for a test case, with these environment variables alone.
+func (w *World) FactoriesWithEnvironment(variables map[string]string) map[string]func() (tfprotov6.ProviderServer, error) {
+	newProvider := provider.New(provider.Dependencies{
+		Version: "test", Clock: w.Clock, Getenv: func(name string) string { return variables[name] },
+	})
+	return map[string]func() (tfprotov6.ProviderServer, error){"apm": providerserver.NewProtocol6WithError(newProvider())}
+}
+
+// Config returns the provider's configuration for the least-privilege user, followed by more configuration.
+func (w *World) Config(more string) string {
+	return w.ConfigAs(w.Basic(w.Username, w.Password), "", more)
+}
+
+// ConfigAs returns the provider's configuration with the given lines in each block.
+func (w *World) ConfigAs(kibana, elasticsearch, more string) string {
+	return fmt.Sprintf(`
+provider "apm" {
+  kibana {
+    endpoint = %q
+    %s
+  }
+  elasticsearch {
+    endpoints = [%q]
+    %s
+  }
+}
+%s`, w.KibanaURL(), kibana, w.ElasticsearchURL(), elasticsearch, more)
+}
+
+// Basic returns the lines of a block for basic authentication.
+func (w *World) Basic(username, password string) string {
+	return fmt.Sprintf("username = %q\n    password = %q", username, password)
+}
+
+// OwnKeys returns the keys of this world's user alone, dead ones too: a real Elasticsearch is shared by many tests.
+func (w *World) OwnKeys(t testing.TB) []fakestack.KeyRecord { return w.KeysOf(t, w.Username) }
+
+// KeysOf returns the agent keys of a user, dead ones too.
+func (w *World) KeysOf(t testing.TB, username string) []fakestack.KeyRecord {
+	t.Helper()
+	keys, err := w.Keys(context.WithoutCancel(t.Context()))
+	if err != nil {
+		t.Fatalf("asking the server for its keys: %s", err)
+	}
+	return slices.DeleteFunc(keys, func(k fakestack.KeyRecord) bool { return k.Username != username })
+}
+
+// LiveKeys returns the ids of this world's keys that are neither revoked nor expired.
+func (w *World) LiveKeys(t testing.TB) []string {
+	t.Helper()
+	var ids []string
+	for _, key := range w.OwnKeys(t) {
+		if !key.Invalidated && (key.Expiration.IsZero() || key.Expiration.After(w.Stack.Clock().Now())) {
+			ids = append(ids, key.ID)
+		}
+	}
+	return ids
+}
+
+// Sent returns the requests since the last reset as "method path", Kibana's before Elasticsearch's, and resets the logs.
+func (w *World) Sent() []string {
+	var sent []string
+	for _, front := range []*fakestack.Front{w.Stack.Kibana, w.Stack.Elasticsearch} {
+		for _, request := range front.Requests() {
+			if request.Header.Get("User-Agent") == "terraform-provider-apm/test" {
+				sent = append(sent, request.Method+" "+request.Path)
+			}
+		}
+		front.ResetRequests()
+	}
+	return sent
+}
+
+// Unique returns a name that no other test uses.
+func Unique(prefix string) string { return prefix + "-" + strings.ToLower(rand.Text()[:10]) }
+
+// Clock is a clock of the provider on which waiting takes no time, unless the server's clock cannot be moved.
+type Clock struct {
+	*fakestack.Clock
+	real bool
+}
+
+// Sleep implements clock.Clock.
+func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
+	if c.real {
+		select {
+		case <-ctx.Done():
+		case <-time.After(d):
+		}
+		return ctx.Err()
+	}
+	c.Advance(d)
+	return ctx.Err()
+}
