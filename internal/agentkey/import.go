@@ -48,6 +48,14 @@ func (s *Service) Import(ctx context.Context, name secret.Text) (Imported, error
 
 // unfit says why a key must not be managed as an agent key.
 func unfit(reading Reading) []string {
+	if reasons := dead(reading); len(reasons) > 0 {
+		return reasons
+	}
+	return reading.Key.Deviations()
+}
+
+// dead says in words what has become of a key that is not alive.
+func dead(reading Reading) []string {
 	switch reading.Condition {
 	case Missing:
 		return []string{"Elasticsearch knows no such key"}
@@ -57,5 +65,5 @@ func unfit(reading Reading) []string {
 		return []string{"it has expired"}
 	case Alive:
 	}
-	return reading.Key.Deviations()
+	return nil
 }

@@ -30,6 +30,10 @@ type Elasticsearch interface {
 	// FindKeys returns the keys that match and that the caller may see, dead ones too; others are left out in silence
 	// (contract B3).
 	FindKeys(ctx context.Context, query Query) ([]Key, error)
+	// MissingPrivileges returns which of these privileges of the application apm the caller lacks.
+	MissingPrivileges(ctx context.Context, privileges []string) ([]string, error)
+	// UpdateKey changes a key of the caller's own (contract B5).
+	UpdateKey(ctx context.Context, id string, update Update) error
 	// Invalidate revokes the key, and reports whether the answer names it as revoked. False proves nothing (contract B4).
 	Invalidate(ctx context.Context, id string, owner bool) (bool, error)
 }
@@ -44,8 +48,16 @@ type Query struct {
 	Valid bool
 	// ExpiredNow leaves out what has not expired, by the server's clock.
 	ExpiredNow bool
-	// CreatedWithin leaves out what was created earlier than this before now, by the server's clock. Whole seconds.
-	CreatedWithin time.Duration
+	// CreatedWithin leaves out what was created earlier than this before now, by the server's clock; CreatedBefore what
+	// was created later. Whole seconds.
+	CreatedWithin, CreatedBefore time.Duration
+}
+
+// Update is a change of a key. What is zero stays as it is.
+type Update struct {
+	// Expiration is counted from now. An end can be moved, but not taken away (contract E).
+	Expiration time.Duration
+	Privileges []string
 }
 
 // Service is the life of agent keys. It is safe for concurrent use.
@@ -55,6 +67,8 @@ type Service struct {
 	owner, manager Elasticsearch
 	clock          clock.Clock
 	made           registry
+	server         serverClock
+	creator        cachedIdentity
 }
 
 // Ref names a key of the state, with its owner as far as known.
@@ -80,10 +94,6 @@ type Reading struct {
 	Key       Key
 	Condition Condition
 }
-
-// clockTolerance is how far the machine's clock and the server's may differ before a key is misjudged. When an expiry is
-// nearer than that, the server is asked, since it sends no Date header (contract E).
-const clockTolerance = 24 * time.Hour
 
 // NewService returns a Service. owner has Kibana's credentials, manager has Elasticsearch's; they may be the same.
 func NewService(kibana Kibana, owner, manager Elasticsearch, clock clock.Clock) *Service {
@@ -155,8 +165,12 @@ func (s *Service) condition(ctx context.Context, key Key) (Condition, error) {
 	if key.Expiration.IsZero() {
 		return Alive, nil
 	}
-	left := key.Expiration.Sub(s.clock.Now())
-	if left.Abs() < clockTolerance {
+	now, err := s.ServerNow(ctx, key)
+	if err != nil {
+		return Alive, err
+	}
+	left := key.Expiration.Sub(now)
+	if left.Abs() <= clockPrecision {
 		expired, err := s.manager.FindKeys(ctx, Query{IDs: []string{key.ID}, ExpiredNow: true})
 		if len(expired) > 0 {
 			return Expired, err

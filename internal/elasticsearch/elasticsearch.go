@@ -113,6 +113,38 @@ func (c *Client) FindKeys(ctx context.Context, query agentkey.Query) ([]agentkey
 	return keys, nil
 }
 
+// MissingPrivileges implements agentkey.Elasticsearch.
+func (c *Client) MissingPrivileges(ctx context.Context, privileges []string) ([]string, error) {
+	request := map[string]any{"application": []map[string]any{grants(privileges)}}
+	var body struct {
+		Application map[string]map[string]map[string]bool `json:"application"`
+	}
+	if err := c.call(ctx, esapi.SecurityHasPrivilegesRequest{Body: encode(request)}, &body); err != nil {
+		return nil, err
+	}
+	var missing []string
+	for _, privilege := range privileges {
+		if !body.Application[agentkey.Application]["*"][privilege] {
+			missing = append(missing, privilege)
+		}
+	}
+	return missing, nil
+}
+
+// UpdateKey implements agentkey.Elasticsearch.
+func (c *Client) UpdateKey(ctx context.Context, id string, update agentkey.Update) error {
+	var body struct {
+		Updated *bool `json:"updated"` // false where nothing was to change
+	}
+	if err := c.call(ctx, esapi.SecurityUpdateAPIKeyRequest{DocumentID: id, Body: encode(toUpdate(update))}, &body); err != nil {
+		return err
+	}
+	if body.Updated == nil {
+		return wrongAnswer(http.MethodPut, "/_security/api_key/"+id, "the answer does not say whether the key was updated")
+	}
+	return nil
+}
+
 // Invalidate implements agentkey.Elasticsearch.
 func (c *Client) Invalidate(ctx context.Context, id string, owner bool) (bool, error) {
 	request := struct {

@@ -106,7 +106,40 @@ func toQuery(query agentkey.Query) map[string]any {
 		within("expiration", "lte", "now")
 	}
 	if query.CreatedWithin > 0 {
-		within("creation", "gte", fmt.Sprintf("now-%ds", int64(query.CreatedWithin.Round(time.Second).Seconds())))
+		within("creation", "gte", ago(query.CreatedWithin))
+	}
+	if query.CreatedBefore > 0 {
+		within("creation", "lte", ago(query.CreatedBefore))
 	}
 	return map[string]any{"query": map[string]any{"bool": map[string]any{"filter": filter}}, "size": pageSize}
+}
+
+// ago is date math, which knows no unit below the second.
+func ago(d time.Duration) string {
+	return fmt.Sprintf("now-%ds", int64(d.Round(time.Second).Seconds()))
+}
+
+// wireUpdate is the body of a change (contract B5). What is nil stays as it is; an empty role_descriptors would give the
+// key all privileges of its owner.
+type wireUpdate struct {
+	Expiration      string         `json:"expiration,omitempty"`
+	RoleDescriptors map[string]any `json:"role_descriptors,omitempty"`
+}
+
+func toUpdate(update agentkey.Update) wireUpdate {
+	var body wireUpdate
+	if update.Expiration > 0 {
+		body.Expiration = fmt.Sprintf("%dms", update.Expiration.Milliseconds())
+	}
+	if len(update.Privileges) > 0 {
+		body.RoleDescriptors = map[string]any{agentkey.Application: map[string]any{
+			"cluster": []string{}, "indices": []string{}, "applications": []map[string]any{grants(update.Privileges)},
+		}}
+	}
+	return body
+}
+
+// grants are privileges of an agent key as Kibana writes them (contract A1).
+func grants(privileges []string) map[string]any {
+	return map[string]any{"application": agentkey.Application, "privileges": privileges, "resources": []string{"*"}}
 }

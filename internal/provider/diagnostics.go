@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -49,7 +50,6 @@ func addError(diags *diag.Diagnostics, verb, name string, err error) {
 		undecided  *agentkey.UndecidedError
 		hidden     *agentkey.HiddenError
 		stillAlive *agentkey.StillAliveError
-		failure    *apierror.Error
 	)
 	summary := "Unable to " + verb + " APM agent key"
 	switch {
@@ -59,25 +59,56 @@ func addError(diags *diag.Diagnostics, verb, name string, err error) {
 		diags.AddError(summary, describeHidden(name, hidden))
 	case errors.As(err, &stillAlive):
 		diags.AddError(summary, describeStillAlive(name, stillAlive))
-	case errors.As(err, &failure):
-		diags.AddError(summary, fmt.Sprintf("The agent key %q: %s\n\n%s", name, sentence(failure.Error()), advice(failure)))
 	default:
-		diags.AddError(summary, fmt.Sprintf("The agent key %q: %s", name, sentence(err.Error())))
+		diags.AddError(summary, fmt.Sprintf("The agent key %q: %s", name, explained(err)))
 	}
+}
+
+// explained says what went wrong and, where that is known, what to do.
+func explained(err error) string {
+	var (
+		failure *apierror.Error
+		lacking *agentkey.LackingError
+		past    *agentkey.PastEndError
+	)
+	text := sentence(err.Error())
+	switch {
+	case errors.As(err, &failure):
+		return text + "\n\n" + advice(failure)
+	case errors.As(err, &lacking):
+		return text + "\n\nElasticsearch would accept the change and leave the key without them. Add the privileges to one of the owner's roles, and apply again."
+	case errors.As(err, &past):
+		return text + "\n\nSet a longer expires_in, or replace the key with -replace."
+	}
+	return text
 }
 
 // addCreatedUnread says that a key exists and is in the state, although it could not be read.
 func addCreatedUnread(diags *diag.Diagnostics, created agentkey.Created, err error) {
 	reason := "Elasticsearch did not find it. Kibana and Elasticsearch may be of different deployments: check both endpoints."
-	var failure *apierror.Error
-	if errors.As(err, &failure) {
-		reason = sentence(failure.Error()) + " " + advice(failure)
-	} else if err != nil {
-		reason = sentence(err.Error())
+	if err != nil {
+		reason = explained(err)
 	}
 	diags.AddWarning("APM agent key created, but not read",
 		fmt.Sprintf("The agent key %q was created with the id %s and is in the state, secret included. Its other attributes could not be read and are null until the next refresh: %s",
 			created.Name, created.ID, reason))
+}
+
+// addCreatedUnending says that a key exists and is in the state, although it would live for ever.
+func addCreatedUnending(diags *diag.Diagnostics, created agentkey.Created, err error) {
+	diags.AddAttributeError(path.Root("expires_in"), "APM agent key created without its end",
+		fmt.Sprintf("The agent key %q was created with the id %s and is in the state, but its end could not be set: %s\n\n"+
+			"Terraform has marked the key as tainted, and nothing that depends on it was changed: the next apply replaces it.", created.Name, created.ID, explained(err)))
+}
+
+// addRetired says until when a key still works.
+func addRetired(diags *diag.Diagnostics, state agentKeyModel, end time.Time) {
+	if end.IsZero() {
+		return
+	}
+	diags.AddWarning("APM agent key still works for a while",
+		fmt.Sprintf("The agent key %q with the id %s is not managed any more, and works until %s, as revoke_after asks. Elasticsearch ends it then. "+
+			"To end it now, revoke it in Kibana under Applications, Settings, Agent keys.", state.Name.ValueString(), state.ID.ValueString(), timeValue(end).ValueString()))
 }
 
 // addDead says why a key leaves the state.

@@ -3,6 +3,7 @@ package provider
 
 import (
 	"context"
+	"sync"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
@@ -52,7 +53,7 @@ func (p *apmProvider) Configure(ctx context.Context, req provider.ConfigureReque
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	data := &providerData{unknown: unknown, creator: settings.kibana.credential}
+	data := &providerData{clock: p.dependencies.Clock, unknown: unknown, creator: settings.kibana.credential}
 	if len(unknown) == 0 {
 		data.keys = p.service(settings, resp)
 	}
@@ -95,11 +96,24 @@ func (p *apmProvider) transport(side sideSettings, s settings) transport.Config 
 
 // providerData is what resources get of the provider.
 type providerData struct {
+	clock clock.Clock
 	// keys is nil while part of the configuration is unknown.
 	keys    *agentkey.Service
 	unknown []string
 	// creator is the credential that Kibana would get; zero while unknown.
 	creator credential.Credential
+	// refreshed are the keys that were read since the provider was configured.
+	refreshed idSet
+}
+
+// idSet is a set of key ids. It is safe for concurrent use.
+type idSet struct{ ids sync.Map }
+
+func (s *idSet) add(id string) { s.ids.Store(id, true) }
+
+func (s *idSet) has(id string) bool {
+	_, ok := s.ids.Load(id)
+	return ok
 }
 
 // schemaDescription is shown by documentation and editors.

@@ -17,16 +17,20 @@ const timeFormat = "2006-01-02T15:04:05.000Z07:00"
 
 // agentKeyModel is plan and state of apm_agent_key. It holds secrets: never format it.
 type agentKeyModel struct {
-	Name       types.String   `tfsdk:"name"`
-	Privileges types.Set      `tfsdk:"privileges"`
-	ID         types.String   `tfsdk:"id"`
-	APIKey     types.String   `tfsdk:"api_key"`
-	Encoded    types.String   `tfsdk:"encoded"`
-	Creation   types.String   `tfsdk:"creation"`
-	Expiration types.String   `tfsdk:"expiration"`
-	Username   types.String   `tfsdk:"username"`
-	Realm      types.String   `tfsdk:"realm"`
-	Timeouts   timeouts.Value `tfsdk:"timeouts"`
+	Name              types.String   `tfsdk:"name"`
+	Privileges        types.Set      `tfsdk:"privileges"`
+	ExpiresIn         types.String   `tfsdk:"expires_in"`
+	RotateAfter       types.String   `tfsdk:"rotate_after"`
+	RotateWhenChanged types.Map      `tfsdk:"rotate_when_changed"`
+	RevokeAfter       types.String   `tfsdk:"revoke_after"`
+	ID                types.String   `tfsdk:"id"`
+	APIKey            types.String   `tfsdk:"api_key"`
+	Encoded           types.String   `tfsdk:"encoded"`
+	Creation          types.String   `tfsdk:"creation"`
+	Expiration        types.String   `tfsdk:"expiration"`
+	Username          types.String   `tfsdk:"username"`
+	Realm             types.String   `tfsdk:"realm"`
+	Timeouts          timeouts.Value `tfsdk:"timeouts"`
 }
 
 func (m *agentKeyModel) spec(ctx context.Context) (agentkey.Spec, diag.Diagnostics) {
@@ -37,6 +41,28 @@ func (m *agentKeyModel) spec(ctx context.Context) (agentkey.Spec, diag.Diagnosti
 
 func (m *agentKeyModel) ref() agentkey.Ref {
 	return agentkey.Ref{ID: m.ID.ValueString(), Username: m.Username.ValueString(), Realm: m.Realm.ValueString()}
+}
+
+// creation returns when the key was created, or the zero time while that is unknown.
+func (m *agentKeyModel) creation() time.Time { return timeOf(m.Creation) }
+
+// expiration returns when the key ends, or the zero time if never.
+func (m *agentKeyModel) expiration() time.Time { return timeOf(m.Expiration) }
+
+// life returns how long the key is to live, or 0 if for ever.
+func (m *agentKeyModel) life() time.Duration {
+	life, _ := knownDuration(m.ExpiresIn)
+	return life
+}
+
+// endIsDue reports whether the end of the key is not the one that expiresIn asks for.
+func (m *agentKeyModel) endIsDue(expiresIn types.String) bool {
+	life, _ := knownDuration(expiresIn)
+	if m.creation().IsZero() {
+		return false // The next refresh tells.
+	}
+	off := m.expiration().Sub(m.creation().Add(life)).Abs()
+	return m.Expiration.IsNull() || m.life() != life || off > agentkey.EndTolerance
 }
 
 // setCreated takes over what Kibana answered. What only Elasticsearch knows becomes null until it is read.
@@ -74,6 +100,11 @@ func (m *agentKeyModel) setPrivileges(ctx context.Context, key agentkey.Key) dia
 	diags.Append(setDiags...)
 	m.Privileges = set
 	return diags
+}
+
+func timeOf(value types.String) time.Time {
+	parsed, _ := time.Parse(time.RFC3339, value.ValueString())
+	return parsed
 }
 
 func secretValue(text secret.Text) types.String {
