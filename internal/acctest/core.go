@@ -35,6 +35,9 @@ type Core struct {
 	state     *tfprotov6.DynamicValue
 	private   []byte
 	stateType tftypes.Type
+	// optional and computed are the names of the attributes and blocks that can be configured, and of those that the
+	// provider may decide.
+	optional, computed map[string]bool
 }
 
 // Plan is a plan that can be applied, later if need be.
@@ -47,6 +50,7 @@ type Plan struct {
 	// RequiresReplace names the attributes that make it a replacement.
 	RequiresReplace []string
 
+	given                  map[string]any // the configuration
 	config, planned, prior *tfprotov6.DynamicValue
 	private, priorPrivate  []byte
 	replacement            *Plan
@@ -80,20 +84,46 @@ func (d Diagnostics) of(severity tfprotov6.DiagnosticSeverity) Diagnostics {
 	return some
 }
 
-// Core returns a Terraform with the given provider configuration, nil for that of the least-privilege user.
-func (w *World) Core(t testing.TB, provider map[string]any) *Core {
+// NewCore returns a Terraform that runs the providers of factory with the given configuration.
+func NewCore(t testing.TB, factory func() (tfprotov6.ProviderServer, error), provider map[string]any) *Core {
 	t.Helper()
-	if provider == nil {
-		provider = w.ProviderConfig(map[string]any{"username": w.Username, "password": w.Password}, nil)
-	}
-	c := &Core{t: t, factory: w.Factories()["apm"], provider: provider}
-	server, _ := c.start(false)
+	c := &Core{t: t, factory: factory, provider: provider, optional: map[string]bool{}, computed: map[string]bool{}}
+	server := c.serve()
 	schemas, err := server.GetProviderSchema(t.Context(), &tfprotov6.GetProviderSchemaRequest{})
 	if err != nil {
 		t.Fatalf("asking for the schema: %s", err)
 	}
-	c.stateType = schemas.ResourceSchemas[resourceType].ValueType()
+	schema := schemas.ResourceSchemas[resourceType]
+	c.stateType = schema.ValueType()
+	for _, attribute := range schema.Block.Attributes {
+		c.optional[attribute.Name] = attribute.Required || attribute.Optional
+		c.computed[attribute.Name] = attribute.Computed
+	}
+	for _, block := range schema.Block.BlockTypes {
+		c.optional[block.TypeName] = true
+	}
 	return c
+}
+
+// Core returns a Terraform with the given provider configuration, nil for that of the least-privilege user. The provider
+// sees no environment variable.
+func (w *World) Core(t testing.TB, provider map[string]any) *Core {
+	t.Helper()
+	return w.CoreWithEnvironment(t, provider, nil)
+}
+
+// CoreWithEnvironment is Core with environment variables for the provider.
+func (w *World) CoreWithEnvironment(t testing.TB, provider map[string]any, variables map[string]string) *Core {
+	t.Helper()
+	if provider == nil {
+		provider = w.ProviderConfig(w.BasicAuth(), nil)
+	}
+	return NewCore(t, w.FactoriesWithEnvironment(variables)["apm"], provider)
+}
+
+// BasicAuth returns the attributes of a block for the least-privilege user.
+func (w *World) BasicAuth() map[string]any {
+	return map[string]any{"username": w.Username, "password": w.Password}
 }
 
 // ProviderConfig returns a provider configuration with the given attributes in each block, beside the endpoints.
@@ -122,10 +152,17 @@ func (c *Core) SetState(state map[string]any) {
 	c.state, c.private = c.encode(state), nil
 }
 
+// Configure validates and configures the provider, which every command does first.
+func (c *Core) Configure() Diagnostics {
+	c.t.Helper()
+	_, diagnostics := c.start()
+	return diagnostics
+}
+
 // Refresh is terraform apply -refresh-only.
 func (c *Core) Refresh() Diagnostics {
 	c.t.Helper()
-	server, diagnostics := c.start(true)
+	server, diagnostics := c.start()
 	if len(diagnostics.Errors()) > 0 {
 		return diagnostics
 	}
@@ -135,7 +172,7 @@ func (c *Core) Refresh() Diagnostics {
 // Plan is terraform plan: refresh and plan. A nil config plans a destruction.
 func (c *Core) Plan(config map[string]any) *Plan {
 	c.t.Helper()
-	server, diagnostics := c.start(true)
+	server, diagnostics := c.start()
 	if len(diagnostics.Errors()) > 0 {
 		return &Plan{Diagnostics: diagnostics}
 	}
@@ -162,7 +199,7 @@ func (c *Core) Apply(plan *Plan) Diagnostics { return c.ApplyContext(context.Bac
 // ApplyContext is Apply with an end: a cancelled context is what Ctrl-C does to the provider.
 func (c *Core) ApplyContext(ctx context.Context, plan *Plan) Diagnostics {
 	c.t.Helper()
-	server, diagnostics := c.start(true)
+	server, diagnostics := c.start()
 	if len(diagnostics.Errors()) > 0 {
 		return diagnostics
 	}
@@ -177,6 +214,17 @@ func (c *Core) ApplyContext(ctx context.Context, plan *Plan) Diagnostics {
 		c.state, c.private = state, private
 		return append(diagnostics, applied...)
 	}
+}
+
+// ApplyResolved is Apply of a plan whose unknown values have become known meanwhile: config is the configuration as it is
+// then.
+func (c *Core) ApplyResolved(plan *Plan, config map[string]any) Diagnostics {
+	c.t.Helper()
+	plan.given = config
+	if plan.replacement != nil {
+		plan.replacement.given = config
+	}
+	return c.Apply(plan)
 }
 
 // Run is terraform apply: plan, and apply if the plan is good.
@@ -195,7 +243,7 @@ func (c *Core) Destroy() Diagnostics { return c.Run(nil) }
 // Import is terraform import.
 func (c *Core) Import(id string) Diagnostics {
 	c.t.Helper()
-	server, diagnostics := c.start(true)
+	server, diagnostics := c.start()
 	if len(diagnostics.Errors()) > 0 {
 		return diagnostics
 	}
@@ -207,22 +255,35 @@ func (c *Core) Import(id string) Diagnostics {
 	if len(diagnostics.Errors()) > 0 {
 		return diagnostics
 	}
+	kept, keptPrivate := c.state, c.private
 	c.state, c.private = resp.ImportedResources[0].State, resp.ImportedResources[0].Private
-	return append(diagnostics, c.read(context.Background(), server)...)
+	diagnostics = append(diagnostics, c.read(context.Background(), server)...)
+	if len(diagnostics.Errors()) > 0 {
+		// What cannot be read is not imported.
+		c.state, c.private = kept, keptPrivate
+	}
+	return diagnostics
 }
 
 // replace destroys and creates, in the order that the lifecycle asks for.
 func (c *Core) replace(ctx context.Context, server tfprotov6.ProviderServer, plan *Plan) Diagnostics {
-	destroy := c.plan(server, nil, plan.prior, plan.priorPrivate)
 	if c.CreateBeforeDestroy {
 		state, private, diagnostics := c.apply(ctx, server, plan.replacement)
 		if len(diagnostics.Errors()) > 0 && c.decode(state) == nil {
 			return diagnostics
 		}
-		// Terraform keeps the old one as "deposed" beside the new one; a failed destruction is tried again later.
+		// Terraform keeps the old one as "deposed" beside the new one, and plans its destruction anew; a failed one is
+		// tried again later.
+		destroy := c.plan(server, nil, plan.prior, plan.priorPrivate)
+		diagnostics = append(diagnostics, destroy.Diagnostics...)
 		_, _, destroyed := c.apply(ctx, server, destroy)
 		c.state, c.private = state, private
 		return append(diagnostics, destroyed...)
+	}
+	// The destruction is part of the plan and not planned by itself; it gets the private data of the planned creation.
+	destroy := &Plan{
+		Action: Delete, prior: plan.prior, priorPrivate: plan.priorPrivate,
+		config: c.encode(nil), planned: c.encode(nil), private: plan.replacement.private,
 	}
 	state, private, diagnostics := c.apply(ctx, server, destroy)
 	c.state, c.private = state, private

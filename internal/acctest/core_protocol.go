@@ -1,25 +1,28 @@
 package acctest
 
 import (
-	"bytes"
 	"context"
+	"maps"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
-	"github.com/hashicorp/terraform-plugin-go/tftypes"
 )
 
 const resourceType = "apm_agent_key"
 
-// start starts a provider, and configures it if asked to.
-func (c *Core) start(configure bool) (tfprotov6.ProviderServer, Diagnostics) {
+// serve starts a provider.
+func (c *Core) serve() tfprotov6.ProviderServer {
 	c.t.Helper()
 	server, err := c.factory()
 	if err != nil {
 		c.t.Fatalf("starting the provider: %s", err)
 	}
-	if !configure {
-		return server, nil
-	}
+	return server
+}
+
+// start starts a provider and configures it.
+func (c *Core) start() (tfprotov6.ProviderServer, Diagnostics) {
+	c.t.Helper()
+	server := c.serve()
 	ctx := context.Background()
 	schemas, err := server.GetProviderSchema(ctx, &tfprotov6.GetProviderSchemaRequest{})
 	if err != nil {
@@ -53,6 +56,22 @@ func (c *Core) validate(server tfprotov6.ProviderServer, config map[string]any) 
 	return resp.Diagnostics
 }
 
+// Upgrade reads the state as an earlier version of the provider may have left it in the state file, as JSON.
+func (c *Core) Upgrade(state []byte) Diagnostics {
+	c.t.Helper()
+	resp, err := c.serve().UpgradeResourceState(context.Background(), &tfprotov6.UpgradeResourceStateRequest{
+		TypeName: resourceType, RawState: &tfprotov6.RawState{JSON: state},
+	})
+	if err != nil {
+		c.t.Fatalf("upgrading the state: %s", err)
+	}
+	if diagnostics := Diagnostics(resp.Diagnostics); len(diagnostics.Errors()) > 0 {
+		return diagnostics
+	}
+	c.state, c.private = resp.UpgradedState, nil
+	return resp.Diagnostics
+}
+
 // read refreshes the state.
 func (c *Core) read(ctx context.Context, server tfprotov6.ProviderServer) Diagnostics {
 	if c.State() == nil {
@@ -71,7 +90,7 @@ func (c *Core) read(ctx context.Context, server tfprotov6.ProviderServer) Diagno
 
 // plan asks the provider for a plan, and for that of the creation too when it is a replacement.
 func (c *Core) plan(server tfprotov6.ProviderServer, config map[string]any, prior *tfprotov6.DynamicValue, priorPrivate []byte) *Plan {
-	plan := &Plan{prior: prior, priorPrivate: priorPrivate, config: c.encode(config)}
+	plan := &Plan{prior: prior, priorPrivate: priorPrivate, given: config, config: c.encode(config)}
 	if prior == nil {
 		plan.prior = c.encode(nil)
 	}
@@ -96,17 +115,17 @@ func (c *Core) plan(server tfprotov6.ProviderServer, config map[string]any, prio
 	for _, at := range resp.RequiresReplace {
 		plan.RequiresReplace = append(plan.RequiresReplace, at.String())
 	}
-	c.checkPlan(plan, config)
+	c.checkPlan(plan)
 	switch {
 	case config == nil:
 		plan.Action = Delete
 	case before == nil:
 		plan.Action = Create
-	case bytes.Equal(canonical(c.t, c.stateType, plan.planned), canonical(c.t, c.stateType, plan.prior)):
+	case equal(plan.Planned, before):
 		plan.Action = NoOp
 	case len(plan.RequiresReplace) > 0:
 		plan.Action = Replace
-		plan.replacement = c.plan(server, config, nil, nil)
+		plan.replacement = c.plan(server, config, nil, plan.private)
 		plan.Diagnostics = append(plan.Diagnostics, plan.replacement.Diagnostics...)
 		plan.Planned = plan.replacement.Planned
 	default:
@@ -115,8 +134,17 @@ func (c *Core) plan(server tfprotov6.ProviderServer, config map[string]any, prio
 	return plan
 }
 
-// apply applies a creation, an update or a destruction, and returns the new state.
+// apply applies a creation, an update or a destruction, and returns the new state. Terraform plans once more before it
+// creates or updates, when every value is known.
 func (c *Core) apply(ctx context.Context, server tfprotov6.ProviderServer, plan *Plan) (*tfprotov6.DynamicValue, []byte, Diagnostics) {
+	if plan.Action != Delete {
+		final := c.plan(server, plan.given, plan.prior, plan.priorPrivate)
+		if len(final.Diagnostics.Errors()) > 0 {
+			return plan.prior, plan.priorPrivate, final.Diagnostics
+		}
+		c.checkFinal(plan, final)
+		plan = final
+	}
 	resp, err := server.ApplyResourceChange(ctx, &tfprotov6.ApplyResourceChangeRequest{
 		TypeName: resourceType, PriorState: plan.prior, PlannedState: plan.planned, Config: plan.config, PlannedPrivate: plan.private,
 	})
@@ -133,28 +161,48 @@ func (c *Core) propose(prior, config map[string]any) *tfprotov6.DynamicValue {
 	if config == nil {
 		return c.encode(nil)
 	}
-	proposed := map[string]any{}
-	for name, value := range config {
-		proposed[name] = value
-	}
-	for _, name := range computed {
-		if prior == nil {
+	proposed := maps.Clone(config)
+	for name := range c.computed {
+		switch {
+		case !c.computed[name] || config[name] != nil:
+		case prior == nil:
 			proposed[name] = Unknown
-		} else {
+		default:
 			proposed[name] = prior[name]
 		}
 	}
 	return c.encode(proposed)
 }
 
-// computed are the attributes that are computed and cannot be configured.
-var computed = []string{"id", "api_key", "encoded", "creation", "expiration", "username", "realm"}
+// checkPlan holds a plan to Terraform's rules: what can be configured is planned as configured, unless the provider may
+// decide it.
+func (c *Core) checkPlan(plan *Plan) {
+	if plan.given == nil {
+		if plan.Planned != nil {
+			c.t.Errorf("invalid plan: a destruction is planned to leave something")
+		}
+		return
+	}
+	for name := range c.optional {
+		configured := plan.given[name] != nil
+		switch {
+		case !c.optional[name] && configured:
+			c.t.Errorf("invalid configuration: %s cannot be configured", name)
+		case !c.optional[name], !configured && c.computed[name]:
+		case !equal(plan.given[name], plan.Planned[name]):
+			c.t.Errorf("invalid plan: %s is planned otherwise than configured", name)
+		}
+	}
+}
 
-// checkPlan holds a plan to Terraform's rules: what is configured must be planned as it is.
-func (c *Core) checkPlan(plan *Plan, config map[string]any) {
-	for name, value := range config {
-		if value != nil && !equal(value, plan.Planned[name]) {
-			c.t.Errorf("invalid plan: %s is configured, and planned otherwise", name)
+// checkFinal holds the plan that is made while applying to Terraform's rules: it may only fill in what was unknown.
+func (c *Core) checkFinal(plan, final *Plan) {
+	if final.Action != plan.Action && (plan.Action != Update || final.Action != NoOp) {
+		c.t.Errorf("inconsistent final plan: %s has become %s", plan.Action, final.Action)
+	}
+	for name, value := range plan.Planned {
+		if !fillsIn(value, final.Planned[name]) {
+			c.t.Errorf("inconsistent final plan: %s has changed", name)
 		}
 	}
 }
@@ -173,7 +221,7 @@ func (c *Core) checkApply(plan *Plan, resp *tfprotov6.ApplyResourceChangeRespons
 		switch {
 		case after[name] == Unknown:
 			c.t.Errorf("inconsistent result after apply: %s is unknown", name)
-		case value != Unknown && !equal(value, after[name]):
+		case !fillsIn(value, after[name]):
 			c.t.Errorf("inconsistent result after apply: %s differs from the plan", name)
 		}
 	}
@@ -199,16 +247,4 @@ func (c *Core) decode(value *tfprotov6.DynamicValue) map[string]any {
 		c.t.Fatalf("a resource is an object, not %s", decoded.Type())
 	}
 	return object
-}
-
-func canonical(t fataler, kind tftypes.Type, value *tfprotov6.DynamicValue) []byte {
-	decoded, err := value.Unmarshal(kind)
-	if err != nil {
-		t.Fatalf("decoding a value: %s", err)
-	}
-	encoded, err := tfprotov6.NewDynamicValue(kind, decoded)
-	if err != nil {
-		t.Fatalf("encoding a value: %s", err)
-	}
-	return encoded.MsgPack
 }

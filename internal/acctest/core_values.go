@@ -1,6 +1,7 @@
 package acctest
 
 import (
+	"fmt"
 	"maps"
 	"math/big"
 	"reflect"
@@ -135,14 +136,31 @@ func fromPrimitive(err *error, kind tftypes.Type, value tftypes.Value) any {
 // equal compares values of which one may be given as a Go slice or map of strings. The order in a slice does not matter.
 func equal(a, b any) bool { return reflect.DeepEqual(normalized(a), normalized(b)) }
 
+// fillsIn reports whether value is what was planned, but for what was unknown then.
+func fillsIn(planned, value any) bool {
+	if planned == Unknown {
+		return true
+	}
+	before, ok := planned.(map[string]any)
+	after, isMap := value.(map[string]any)
+	if !ok || !isMap {
+		return equal(planned, value)
+	}
+	for name, element := range before {
+		if !fillsIn(element, after[name]) {
+			return false
+		}
+	}
+	return len(before) == len(after)
+}
+
 func normalized(value any) any {
 	given := reflect.ValueOf(value)
 	switch given.Kind() {
 	case reflect.Slice:
 		var elements []string
 		for i := range given.Len() {
-			text, _ := given.Index(i).Interface().(string)
-			elements = append(elements, text)
+			elements = append(elements, fmt.Sprint(given.Index(i).Interface()))
 		}
 		slices.Sort(elements)
 		return elements

@@ -9,12 +9,14 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 
+	"github.com/elastic/terraform-provider-apm/internal/clock"
 	"github.com/elastic/terraform-provider-apm/internal/fakestack"
 	"github.com/elastic/terraform-provider-apm/internal/provider"
 )
@@ -58,7 +60,7 @@ func New(t *testing.T, configure ...func(*fakestack.Options)) *World {
 	return w
 }
 
-// User creates a user with one role of its own, and takes both away at the end of the test.
+// User creates a user with one role of its own.
 func (w *World) User(t *testing.T, username, password string, role fakestack.Role) {
 	t.Helper()
 	roleName := username + "_role"
@@ -70,6 +72,14 @@ func (w *World) User(t *testing.T, username, password string, role fakestack.Rol
 	}
 }
 
+// Factory returns what starts a provider with its own clock, and with these environment variables alone.
+func Factory(c clock.Clock, variables map[string]string) func() (tfprotov6.ProviderServer, error) {
+	newProvider := provider.New(provider.Dependencies{
+		Version: "test", Clock: c, Getenv: func(name string) string { return variables[name] },
+	})
+	return func() (tfprotov6.ProviderServer, error) { return providerserver.NewProtocol6WithError(newProvider())() }
+}
+
 // Factories returns the provider for a test case. It sees no environment variable.
 func (w *World) Factories() map[string]func() (tfprotov6.ProviderServer, error) {
 	return w.FactoriesWithEnvironment(nil)
@@ -77,10 +87,7 @@ func (w *World) Factories() map[string]func() (tfprotov6.ProviderServer, error) 
 
 // FactoriesWithEnvironment returns the provider for a test case, with these environment variables alone.
 func (w *World) FactoriesWithEnvironment(variables map[string]string) map[string]func() (tfprotov6.ProviderServer, error) {
-	newProvider := provider.New(provider.Dependencies{
-		Version: "test", Clock: w.Clock, Getenv: func(name string) string { return variables[name] },
-	})
-	return map[string]func() (tfprotov6.ProviderServer, error){"apm": providerserver.NewProtocol6WithError(newProvider())}
+	return map[string]func() (tfprotov6.ProviderServer, error){"apm": Factory(w.Clock, variables)}
 }
 
 // Config returns the provider's configuration for the least-privilege user, followed by more configuration.
@@ -155,7 +162,15 @@ func Unique(prefix string) string { return prefix + "-" + strings.ToLower(rand.T
 type Clock struct {
 	*fakestack.Clock
 	real bool
+	// skew is how far this clock is ahead of the servers', in nanoseconds.
+	skew atomic.Int64
 }
+
+// Now implements clock.Clock.
+func (c *Clock) Now() time.Time { return c.Clock.Now().Add(time.Duration(c.skew.Load())) }
+
+// Skew sets how far this clock is ahead of the servers'.
+func (c *Clock) Skew(d time.Duration) { c.skew.Store(int64(d)) }
 
 // Sleep implements clock.Clock.
 func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {

@@ -48,7 +48,7 @@ func (s *Service) investigate(ctx context.Context, spec Spec, started time.Time,
 // candidates returns the keys that the lost create may have made, and no key that this process knows.
 func (s *Service) candidates(ctx context.Context, spec Spec, creator Identity, age time.Duration) ([]Key, error) {
 	keys, err := s.owner.FindKeys(ctx, Query{
-		Name: spec.Name, Application: Application, Username: creator.Username, Realm: creator.Realm,
+		Name: spec.Name, Application: Application, Username: creator.Username,
 		Valid: true, CreatedWithin: age + creationSlack,
 	})
 	if err != nil {
@@ -57,7 +57,7 @@ func (s *Service) candidates(ctx context.Context, spec Spec, creator Identity, a
 	wanted := slices.Sorted(slices.Values(spec.Privileges))
 	return slices.DeleteFunc(keys, func(key Key) bool {
 		privileges, told := key.Privileges()
-		return s.made.has(key.ID) || (told && !slices.Equal(privileges, wanted))
+		return key.Realm != creator.Realm || s.made.has(key.ID) || (told && !slices.Equal(privileges, wanted))
 	}), nil
 }
 

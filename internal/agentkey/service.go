@@ -40,10 +40,10 @@ type Elasticsearch interface {
 
 // Query selects keys. Zero fields select nothing and exclude nothing.
 type Query struct {
-	IDs             []string
-	Name            string
-	Username, Realm string
-	Application     string
+	IDs         []string
+	Name        string
+	Username    string // the realm cannot be asked for (measured: "Field [realm] is not allowed")
+	Application string
 	// Valid leaves out what is revoked.
 	Valid bool
 	// ExpiredNow leaves out what has not expired, by the server's clock.

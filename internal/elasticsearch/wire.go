@@ -97,7 +97,6 @@ func toQuery(query agentkey.Query) map[string]any {
 	}
 	term("name", query.Name)
 	term("username", query.Username)
-	term("realm", query.Realm)
 	term("metadata.application", query.Application)
 	if query.Valid {
 		filter = append(filter, map[string]any{"term": map[string]any{"invalidated": false}})

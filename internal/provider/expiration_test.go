@@ -1,0 +1,146 @@
+package provider_test
+
+import (
+	"maps"
+	"testing"
+	"time"
+
+	"github.com/elastic/terraform-provider-apm/internal/acctest"
+)
+
+const day = 24 * time.Hour
+
+// with returns a configuration with more attributes: name, value, name, value.
+func with(config map[string]any, more ...any) map[string]any {
+	config = maps.Clone(config)
+	for i := 0; i < len(more); i += 2 {
+		config[more[i].(string)] = more[i+1]
+	}
+	return config
+}
+
+// lifeOf returns the time between creation and expiration as the server holds them, or 0 if the key never expires.
+func lifeOf(t *testing.T, w *acctest.World, id string) time.Duration {
+	t.Helper()
+	key, err := w.Key(t.Context(), id)
+	if err != nil {
+		t.Fatalf("asking the server for the key: %s", err)
+	}
+	if key.Expiration.IsZero() {
+		return 0
+	}
+	return key.Expiration.Sub(key.Creation)
+}
+
+// about fails the test unless a duration is within a few seconds of another.
+func about(t *testing.T, what string, got, want time.Duration) {
+	t.Helper()
+	if (got - want).Abs() > 5*time.Second {
+		t.Errorf("%s: %s, not about %s", what, got, want)
+	}
+}
+
+func TestAccExpiresIn_isCountedFromTheCreation(t *testing.T) {
+	t.Parallel()
+	w := acctest.New(t)
+	core := w.Core(t, nil)
+
+	succeed(t, core.Run(with(config("checkout"), "expires_in", "90d")))
+	about(t, "life", lifeOf(t, w, idOf(t, core)), 90*day)
+	if core.State()["expiration"] == nil {
+		t.Error("the state does not tell the expiration")
+	}
+	planned(t, core.Plan(with(config("checkout"), "expires_in", "90d")), acctest.NoOp)
+}
+
+func TestAccExpiresIn_movesTheEndInPlace(t *testing.T) {
+	t.Parallel()
+	w := acctest.New(t)
+	core := w.Core(t, nil)
+	succeed(t, core.Run(with(config("checkout"), "expires_in", "90d")))
+	before := core.State()
+
+	for _, life := range []struct {
+		text string
+		want time.Duration
+	}{{"120d", 120 * day}, {"30d", 30 * day}, {"721h", 721 * time.Hour}} {
+		plan := core.Plan(with(config("checkout"), "expires_in", life.text))
+		planned(t, plan, acctest.Update)
+		if plan.Planned["expiration"] != acctest.Unknown || plan.Planned["encoded"] != before["encoded"] {
+			t.Errorf("the plan should change the expiration and keep the secret")
+		}
+		succeed(t, core.Apply(plan))
+		about(t, "life", lifeOf(t, w, idOf(t, core)), life.want)
+		planned(t, core.Plan(with(config("checkout"), "expires_in", life.text)), acctest.NoOp)
+	}
+	if core.State()["encoded"] != before["encoded"] || len(w.OwnKeys(t)) != 1 {
+		t.Error("moving the end made another key")
+	}
+}
+
+func TestAccExpiresIn_ofTheSameLengthInAnotherUnitChangesNothingOnTheServer(t *testing.T) {
+	t.Parallel()
+	w := acctest.New(t)
+	core := w.Core(t, nil)
+	succeed(t, core.Run(with(config("checkout"), "expires_in", "2d")))
+	life := lifeOf(t, w, idOf(t, core))
+
+	succeed(t, core.Run(with(config("checkout"), "expires_in", "48h")))
+	if lifeOf(t, w, idOf(t, core)) != life {
+		t.Error("the end was moved")
+	}
+}
+
+func TestAccExpiresIn_isPutBackWhereSomebodyMovedTheEnd(t *testing.T) {
+	t.Parallel()
+	w := acctest.New(t)
+	core := w.Core(t, nil)
+	configuration := with(config("checkout"), "expires_in", "90d")
+	succeed(t, core.Run(configuration))
+	id := idOf(t, core)
+	update(t, w, id, map[string]any{"expiration": "10d"})
+
+	plan := core.Plan(configuration)
+	planned(t, plan, acctest.Update)
+	succeed(t, core.Apply(plan))
+	about(t, "life", lifeOf(t, w, id), 90*day)
+}
+
+func TestAccExpiresIn_removedReplacesTheKey(t *testing.T) {
+	t.Parallel()
+	w := acctest.New(t)
+	core := w.Core(t, nil)
+	succeed(t, core.Run(with(config("checkout"), "expires_in", "90d")))
+
+	plan := core.Plan(config("checkout"))
+	planned(t, plan, acctest.Replace)
+	succeed(t, core.Apply(plan))
+	if life := lifeOf(t, w, idOf(t, core)); life != 0 {
+		t.Errorf("the new key ends after %s", life)
+	}
+}
+
+func TestAccExpiresIn_isAddedInPlace(t *testing.T) {
+	t.Parallel()
+	w := acctest.New(t)
+	core := w.Core(t, nil)
+	succeed(t, core.Run(config("checkout")))
+
+	plan := core.Plan(with(config("checkout"), "expires_in", "90d"))
+	planned(t, plan, acctest.Update)
+	succeed(t, core.Apply(plan))
+	about(t, "life", lifeOf(t, w, idOf(t, core)), 90*day)
+}
+
+func TestExpiresIn_shorterThanTheAgeReplacesTheKey(t *testing.T) {
+	t.Parallel()
+	w := acctest.New(t)
+	core := w.Core(t, nil)
+	succeed(t, core.Run(with(config("checkout"), "expires_in", "90d")))
+	w.Clock.Advance(40 * day)
+
+	plan := core.Plan(with(config("checkout"), "expires_in", "30d"))
+	planned(t, plan, acctest.Replace)
+	succeed(t, core.Apply(plan))
+	about(t, "life", lifeOf(t, w, idOf(t, core)), 30*day)
+}

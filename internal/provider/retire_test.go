@@ -1,0 +1,177 @@
+package provider_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/elastic/terraform-provider-apm/internal/acctest"
+	"github.com/elastic/terraform-provider-apm/internal/fakestack"
+)
+
+// ends fails the test unless the key is alive and ends after about this time from now.
+func ends(t *testing.T, w *acctest.World, id string, left time.Duration) {
+	t.Helper()
+	key, err := w.Key(t.Context(), id)
+	if err != nil {
+		t.Fatalf("asking for the key: %s", err)
+	}
+	if key.Invalidated {
+		t.Fatalf("the key %s is revoked", id)
+	}
+	about(t, "time left", key.Expiration.Sub(w.Stack.Clock().Now()), left)
+}
+
+func TestAccRevokeAfter_letsADestroyedKeyLiveOnAndSaysUntilWhen(t *testing.T) {
+	t.Parallel()
+	w := acctest.New(t)
+	core := w.Core(t, nil)
+	id := create(t, core, with(config("checkout"), "revoke_after", "1h"))
+	encoded := encodedOf(t, core)
+
+	diagnostics := core.Destroy()
+	key, err := w.Key(t.Context(), id)
+	if err != nil {
+		t.Fatalf("asking for the key: %s", err)
+	}
+	warned(t, diagnostics, "APM agent key still works for a while", id, key.Expiration.UTC().Format("2006-01-02T15:04:05"))
+	if core.State() != nil {
+		t.Error("the key is still in the state")
+	}
+	ends(t, w, id, time.Hour)
+	if !w.Authenticates(t.Context(), encoded) {
+		t.Error("the key does not work any more")
+	}
+}
+
+func TestRevokeAfter_endsTheKeyWhenTheGraceIsOver(t *testing.T) {
+	t.Parallel()
+	w := acctest.New(t)
+	core := w.Core(t, nil)
+	create(t, core, with(config("checkout"), "revoke_after", "1h"))
+	encoded := encodedOf(t, core)
+	succeed(t, core.Destroy())
+	w.Clock.Advance(61 * time.Minute)
+	if w.Authenticates(t.Context(), encoded) {
+		t.Error("the key still works")
+	}
+}
+
+func TestAccRevokeAfter_neverProlongsALife(t *testing.T) {
+	t.Parallel()
+	w := acctest.New(t)
+	core := w.Core(t, nil)
+	id := create(t, core, with(config("checkout"), "expires_in", "1h", "revoke_after", "2h"))
+	before := lifeOf(t, w, id)
+	succeed(t, core.Destroy())
+	if after := lifeOf(t, w, id); after != before {
+		t.Errorf("the life was %s and is %s", before, after)
+	}
+}
+
+func TestAccRevokeAfter_shortensALongerLife(t *testing.T) {
+	t.Parallel()
+	w := acctest.New(t)
+	core := w.Core(t, nil)
+	id := create(t, core, with(config("checkout"), "expires_in", "90d", "revoke_after", "1h"))
+	succeed(t, core.Destroy())
+	ends(t, w, id, time.Hour)
+}
+
+func TestAccRevokeAfter_neverReachedTheServerKeepsTheState(t *testing.T) {
+	t.Parallel()
+	w := acctest.New(t)
+	core := w.Core(t, nil)
+	id := create(t, core, with(config("checkout"), "revoke_after", "1h"))
+	remove := inject(t, w.Stack.Elasticsearch, fakestack.Respond(400, nil, `{"error":{"type":"test","reason":"not today"},"status":400}`).
+		On(fakestack.To("PUT", keyRoute+"/*")))
+	refused(t, core.Destroy(), "Unable to retire APM agent key", "not today")
+	if idOf(t, core) != id || lifeOf(t, w, id) != 0 {
+		t.Error("the key should be in the state and live")
+	}
+	remove()
+	succeed(t, core.Destroy())
+	ends(t, w, id, time.Hour)
+}
+
+func TestAccRevokeAfter_isRefusedInThePlanWhereItCannotBeHonoured(t *testing.T) {
+	t.Parallel()
+	w := acctest.New(t)
+	configuration := with(config("checkout"), "revoke_after", "1h")
+	const summary = "Unable to honour revoke_after"
+
+	t.Run("for a key of somebody else", func(t *testing.T) {
+		t.Parallel()
+		core := w.Core(t, nil)
+		id := create(t, core, configuration)
+		core.SetProvider(w.ProviderConfig(superuser(t, w), nil))
+		for what, plan := range map[string]*acctest.Plan{
+			"unchanged": core.Plan(configuration), "destroy": core.Plan(nil), "replace": core.Plan(with(config("basket"))),
+		} {
+			t.Log(what)
+			told(t, plan.Diagnostics, "revoke_after", summary, w.Username)
+		}
+		// The way out that the message names.
+		succeed(t, core.Run(config("checkout")))
+		succeed(t, core.Destroy())
+		if !isRevoked(t, w, id) {
+			t.Error("the key is not revoked")
+		}
+	})
+	t.Run("for a new key with an API key", func(t *testing.T) {
+		t.Parallel()
+		core := w.Core(t, w.ProviderConfig(map[string]any{"api_key": "essu_cloud"}, w.BasicAuth()))
+		told(t, core.Plan(configuration).Diagnostics, "revoke_after", summary)
+		told(t, core.Plan(with(config("checkout"), "expires_in", "1h")).Diagnostics, "expires_in", "Unable to honour expires_in")
+	})
+}
+
+// TestAccRotation_leavesNoMomentWithoutAWorkingKey asks the server with every key, every few milliseconds, through a
+// rotation in either order.
+func TestAccRotation_leavesNoMomentWithoutAWorkingKey(t *testing.T) {
+	t.Parallel()
+	for what, createFirst := range map[string]bool{"destroy first": false, "create first": true} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			w := acctest.New(t)
+			core := w.Core(t, nil)
+			core.CreateBeforeDestroy = createFirst
+			configuration := with(config("checkout"), "expires_in", "90d", "revoke_after", "1h", "rotate_when_changed", map[string]string{"release": "1"})
+			create(t, core, configuration)
+			old := encodedOf(t, core)
+
+			watch := watchKey(w, old)
+			succeed(t, core.Run(with(configuration, "rotate_when_changed", map[string]string{"release": "2"})))
+			asked, refusals := watch()
+			if asked < 3 || refusals > 0 {
+				t.Errorf("the old key was refused %d times of %d during the rotation", refusals, asked)
+			}
+			if !w.Authenticates(t.Context(), encodedOf(t, core)) || !w.Authenticates(t.Context(), old) {
+				t.Error("both keys should work during the grace period")
+			}
+		})
+	}
+}
+
+// watchKey asks again and again whether the key works, until the returned function is called, which tells how often it
+// was asked and how often refused.
+func watchKey(w *acctest.World, encoded string) (stop func() (asked, refused int)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var asked, refused int
+	var done sync.WaitGroup
+	done.Go(func() {
+		for ctx.Err() == nil {
+			asked++
+			if !w.Authenticates(context.Background(), encoded) {
+				refused++
+			}
+			time.Sleep(3 * time.Millisecond)
+		}
+	})
+	return func() (int, int) {
+		cancel()
+		done.Wait()
+		return asked, refused
+	}
+}
