@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 
 	"github.com/elastic/terraform-provider-apm/internal/apierror"
 	"github.com/elastic/terraform-provider-apm/internal/credential"
@@ -17,8 +18,15 @@ type Imported struct {
 	Encoded secret.Text
 }
 
+// idFormat is the form of every key's id (contract B1).
+var idFormat = regexp.MustCompile(`^[A-Za-z0-9_-]{20}$`)
+
+// ErrNoKeyName refuses to import what names no key. The text is not repeated: it may be a secret given by mistake.
+var ErrNoKeyName = errors.New("the import id is neither the id of a key, 20 letters, digits, - or _, nor its encoded form, base64 of id:api_key")
+
 // Import finds the key that is named by its id or by its encoded form, base64 of "id:api_key". A secret is checked with
-// the server. A key that is dead or no agent key is refused with an *UnfitError.
+// the server. A key that is dead or no agent key is refused with an *UnfitError, other text with ErrNoKeyName
+// before anything is sent.
 func (s *Service) Import(ctx context.Context, name secret.Text) (Imported, error) {
 	imported := Imported{}
 	id := name.Reveal()
@@ -34,6 +42,9 @@ func (s *Service) Import(ctx context.Context, name secret.Text) (Imported, error
 			return Imported{}, &UnfitError{ID: keyID, Reasons: []string{fmt.Sprintf("Elasticsearch took the secret for that of %s", identity)}}
 		}
 		id, imported.APIKey, imported.Encoded = keyID, secret.New(apiKey), name
+	}
+	if !idFormat.MatchString(id) {
+		return Imported{}, ErrNoKeyName
 	}
 	reading, err := s.Read(ctx, Ref{ID: id})
 	if err != nil {

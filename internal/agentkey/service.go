@@ -3,6 +3,7 @@ package agentkey
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/elastic/terraform-provider-apm/internal/apierror"
@@ -95,6 +96,9 @@ type Reading struct {
 	Condition Condition
 }
 
+// namesakeAge is how old a key may be to be taken for one that an interrupted run has left.
+const namesakeAge = 24 * time.Hour
+
 // NewService returns a Service. owner has Kibana's credentials, manager has Elasticsearch's; they may be the same.
 func NewService(kibana Kibana, owner, manager Elasticsearch, clock clock.Clock) *Service {
 	return &Service{kibana: kibana, owner: owner, manager: manager, clock: clock}
@@ -129,6 +133,30 @@ func (s *Service) Read(ctx context.Context, ref Ref) (Reading, error) {
 	key := keys[0]
 	condition, err := s.condition(ctx, key)
 	return Reading{Key: key, Condition: condition}, err
+}
+
+// Describe returns a key that this process has created with the given life, 0 for ever, and its namesakes: live agent keys
+// of the same name and owner that were created within a day, and not by this process. They may be what an earlier run has
+// left behind, when it was killed before it could save its state. A key that ends earlier is in its grace period, and none
+// of them.
+func (s *Service) Describe(ctx context.Context, created Created, life time.Duration) (Key, []Key, error) {
+	keys, err := s.manager.FindKeys(ctx, Query{Name: created.Name, Application: Application, Valid: true, CreatedWithin: namesakeAge})
+	if err != nil {
+		return Key{}, nil, err
+	}
+	own := slices.IndexFunc(keys, func(key Key) bool { return key.ID == created.ID })
+	if own < 0 {
+		return Key{}, nil, &UnfitError{ID: created.ID, Reasons: []string{"Elasticsearch does not find it; Kibana and Elasticsearch may be of different deployments"}}
+	}
+	key := keys[own]
+	var namesakes []Key
+	for _, other := range keys {
+		retired := !other.Expiration.IsZero() && (life == 0 || other.Expiration.Sub(other.Creation) < life-EndTolerance)
+		if other.Username == key.Username && other.Realm == key.Realm && !retired && !s.made.has(other.ID) {
+			namesakes = append(namesakes, other)
+		}
+	}
+	return key, namesakes, nil
 }
 
 // Revoke makes sure that the key is dead: revoked now or before, expired, or gone for everybody. Only then the error is

@@ -56,10 +56,12 @@ func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s: ", e.Method, e.URL)
 	switch {
-	case e.Status != 0:
-		fmt.Fprintf(&b, "%s answered HTTP %d", e.Product, e.Status)
-	default:
+	case e.Status == 0:
 		fmt.Fprintf(&b, "%s: %s", e.Product, e.Kind)
+	case errors.Is(e.Kind, ErrWrongProduct):
+		fmt.Fprintf(&b, "HTTP %d", e.Status) // Who answered is what the reason tells.
+	default:
+		fmt.Fprintf(&b, "%s answered HTTP %d", e.Product, e.Status)
 	}
 	if e.Type != "" {
 		fmt.Fprintf(&b, " %s", e.Type)

@@ -95,6 +95,10 @@ func resolve(ctx context.Context, config tfsdk.Config, getenv func(string) strin
 	var s settings
 	s.requestTimeout = r.duration(path.Root("request_timeout"), model.RequestTimeout)
 	s.spaceID = r.text(path.Root("kibana").AtName("space_id"), kibana.SpaceID, envKibanaSpaceID)
+	if s.spaceID != "" && !spaceID.MatchString(s.spaceID) {
+		r.diags.AddAttributeError(path.Root("kibana").AtName("space_id"), "Invalid space",
+			"The environment variable "+envKibanaSpaceID+" must be the id of a space, as in the URL after /s/: lower-case letters, digits, _ and -.")
+	}
 	r.endpoints(ctx, &s, model.CloudID, kibana.Endpoint, elasticsearch.Endpoints)
 	s.kibana.credential = r.credential("kibana", kibana.sideModel, kibanaEnvironment)
 	s.elasticsearch.credential = r.credential("elasticsearch", elasticsearch.sideModel, elasticsearchEnvironment)
@@ -166,10 +170,10 @@ func (r *resolver) flag(at path.Path, value types.Bool, variable string) bool {
 // Cloud ID, in this order.
 func (r *resolver) endpoints(ctx context.Context, s *settings, cloudID, kibana types.String, elasticsearch types.List) {
 	kibanaPath, elasticsearchPath := path.Root("kibana").AtName("endpoint"), path.Root("elasticsearch").AtName("endpoints")
-	configured := r.cloudID(path.Root("cloud_id"), r.text(path.Root("cloud_id"), cloudID, ""))
+	configured := r.cloudID("", r.text(path.Root("cloud_id"), cloudID, ""))
 	ambient := cloudid.Endpoints{}
 	if cloudID.IsNull() {
-		ambient = r.cloudID(path.Root("cloud_id"), r.getenv(envCloudID))
+		ambient = r.cloudID("In the environment variable "+envCloudID+", ", r.getenv(envCloudID))
 	}
 
 	kibanaURL := r.text(kibanaPath, kibana, "")
@@ -184,16 +188,19 @@ func (r *resolver) endpoints(ctx context.Context, s *settings, cloudID, kibana t
 	if len(r.unknown) > 0 {
 		return
 	}
-	kibanaURL = first(kibanaURL, configured.Kibana, r.getenv(envKibanaEndpoint), ambient.Kibana)
-	for _, text := range []string{configured.Elasticsearch, r.getenv(envElasticsearchEndpoints), ambient.Elasticsearch} {
-		if len(elasticsearchURLs) == 0 && text != "" {
-			elasticsearchURLs = strings.Split(text, ",")
-		}
+	if r.diags.HasError() {
+		return // A Cloud ID that cannot be read is no missing endpoint.
 	}
-
+	variable := ""
+	if kibanaURL = first(kibanaURL, configured.Kibana); kibanaURL == "" {
+		if kibanaURL = r.getenv(envKibanaEndpoint); kibanaURL != "" {
+			variable = envKibanaEndpoint
+		}
+		kibanaURL = first(kibanaURL, ambient.Kibana)
+	}
 	switch {
 	case kibanaURL != "":
-		s.kibana.urls = r.urls(kibanaPath, kibanaURL)
+		s.kibana.urls = r.urls(kibanaPath, variable, kibanaURL)
 	case configured.Elasticsearch != "" || ambient.Elasticsearch != "":
 		r.diags.AddAttributeError(kibanaPath, "Missing Kibana endpoint",
 			"The Cloud ID names no Kibana. Set endpoint in the kibana block, or the environment variable "+envKibanaEndpoint+", to Kibana's URL.")
@@ -201,30 +208,45 @@ func (r *resolver) endpoints(ctx context.Context, s *settings, cloudID, kibana t
 		r.diags.AddAttributeError(kibanaPath, "Missing Kibana endpoint",
 			"Agent keys are created through Kibana. Set endpoint in the kibana block, or cloud_id, or the environment variable "+envKibanaEndpoint+".")
 	}
+
+	variable = ""
+	if len(elasticsearchURLs) == 0 && configured.Elasticsearch == "" && r.getenv(envElasticsearchEndpoints) != "" {
+		variable = envElasticsearchEndpoints
+	}
+	for _, text := range []string{configured.Elasticsearch, r.getenv(envElasticsearchEndpoints), ambient.Elasticsearch} {
+		if len(elasticsearchURLs) == 0 && text != "" {
+			elasticsearchURLs = strings.Split(text, ",")
+		}
+	}
 	if len(elasticsearchURLs) == 0 {
 		r.diags.AddAttributeError(elasticsearchPath, "Missing Elasticsearch endpoints",
 			"Agent keys are read and revoked in Elasticsearch. Set endpoints in the elasticsearch block, or cloud_id, or the environment variable "+envElasticsearchEndpoints+".")
 	}
-	s.elasticsearch.urls = r.urls(elasticsearchPath, elasticsearchURLs...)
+	s.elasticsearch.urls = r.urls(elasticsearchPath, variable, elasticsearchURLs...)
 }
 
-func (r *resolver) cloudID(at path.Path, text string) cloudid.Endpoints {
+func (r *resolver) cloudID(where, text string) cloudid.Endpoints {
 	if text == "" {
 		return cloudid.Endpoints{}
 	}
 	endpoints, err := cloudid.Parse(text)
 	if err != nil {
-		r.diags.AddAttributeError(at, "Invalid Cloud ID", sentence(err.Error()))
+		r.diags.AddAttributeError(path.Root("cloud_id"), "Invalid Cloud ID", sentence(where+err.Error()))
 	}
 	return endpoints
 }
 
-func (r *resolver) urls(at path.Path, texts ...string) []*url.URL {
+// urls parses endpoints, which come from the environment variable if there is one.
+func (r *resolver) urls(at path.Path, variable string, texts ...string) []*url.URL {
+	subject := "The endpoint"
+	if variable != "" {
+		subject = "The environment variable " + variable
+	}
 	var urls []*url.URL
 	for _, text := range texts {
 		endpoint, err := parseEndpoint(strings.TrimSpace(text))
 		if err != nil {
-			r.diags.AddAttributeError(at, "Invalid endpoint", "The endpoint cannot be used: "+err.Error()+".")
+			r.diags.AddAttributeError(at, "Invalid endpoint", subject+" cannot be used: "+err.Error()+".")
 			continue
 		}
 		endpoint.Path = strings.TrimRight(endpoint.Path, "/")

@@ -12,7 +12,6 @@ import (
 
 	"github.com/elastic/terraform-provider-apm/internal/acctest"
 	"github.com/elastic/terraform-provider-apm/internal/clock"
-	"github.com/elastic/terraform-provider-apm/internal/fakestack"
 )
 
 // configure validates and configures a provider without any server.
@@ -260,56 +259,4 @@ func TestProvider_warnsWhereOthersCanReadTheSecrets(t *testing.T) {
 			told(t, diagnostics, test.attribute, test.summary, test.texts...)
 		})
 	}
-}
-
-func TestProvider_refusesAnAPIKeyForKibanaInThePlanBeforeAnythingIsSent(t *testing.T) {
-	t.Parallel()
-	for what, blocks := range map[string]func(key string) (kibana, elasticsearch map[string]any){
-		"its own":                 func(key string) (map[string]any, map[string]any) { return attributes("api_key", key), nil },
-		"that of the other block": func(key string) (map[string]any, map[string]any) { return nil, attributes("api_key", key) },
-		"beside a user for Elasticsearch": func(key string) (map[string]any, map[string]any) {
-			return attributes("api_key", key), attributes("username", "u", "password", "p")
-		},
-	} {
-		t.Run(what, func(t *testing.T) {
-			t.Parallel()
-			w := acctest.New(t)
-			encoded := base64.StdEncoding.EncodeToString([]byte("VuaCfGcBCdbkQm-e5aOx:ui2lp2axTNmsyakw9tvNnw"))
-			core := w.Core(t, w.ProviderConfig(blocks(encoded)))
-			silent(t, core.Configure())
-			diagnostics := core.Plan(config("checkout")).Diagnostics
-			refused(t, diagnostics, "Unable to create APM agent keys with an API key",
-				"username and password, or bearer_token, in the kibana block", "can stay in the elasticsearch block", "essu_")
-			if strings.Contains(diagnostics.String(), encoded) {
-				t.Error("the diagnostics repeat the API key")
-			}
-			if sent := w.Sent(); len(sent) > 0 {
-				t.Errorf("requests were sent: %v", sent)
-			}
-		})
-	}
-}
-
-func TestAccAgentKey_anAPIKeyForKibanaStillReadsAndRevokes(t *testing.T) {
-	t.Parallel()
-	w := acctest.New(t)
-	core := w.Core(t, nil)
-	create(t, core, config("checkout"))
-	key := apiKey(t, w, superuser(t, w), "manage_api_key")
-	core.SetProvider(w.ProviderConfig(nil, map[string]any{"api_key": key.Encoded}))
-	planned(t, core.Plan(config("checkout")), acctest.NoOp)
-	w.Sent()
-	refused(t, core.Plan(config("renamed")).Diagnostics, "Unable to create APM agent keys with an API key", "kibana block")
-	silent(t, core.Destroy())
-	onlyAlive(t, w)
-}
-
-// TestAccProvider_explainsADerivedKeyThatCouldNotBeToldFromItsForm lets a proxy turn the token of a superuser's
-// configuration into that of an API key, since the provider can tell every real one.
-func TestAccProvider_explainsADerivedKeyThatCouldNotBeToldFromItsForm(t *testing.T) {
-	t.Parallel()
-	w := acctest.New(t)
-	key := apiKey(t, w, superuser(t, w), "all")
-	inject(t, w.Stack.Kibana, fakestack.Hook(nil).On(nil))
-	_ = key
 }

@@ -85,13 +85,21 @@ func explained(err error) string {
 
 // addCreatedUnread says that a key exists and is in the state, although it could not be read.
 func addCreatedUnread(diags *diag.Diagnostics, created agentkey.Created, err error) {
-	reason := "Elasticsearch did not find it. Kibana and Elasticsearch may be of different deployments: check both endpoints."
-	if err != nil {
-		reason = explained(err)
-	}
 	diags.AddWarning("APM agent key created, but not read",
 		fmt.Sprintf("The agent key %q was created with the id %s and is in the state, secret included. Its other attributes could not be read and are null until the next refresh: %s",
-			created.Name, created.ID, reason))
+			created.Name, created.ID, explained(err)))
+}
+
+// addNamesakes names what a run that was killed may have left behind: nobody else would.
+func addNamesakes(diags *diag.Diagnostics, key agentkey.Key, namesakes []agentkey.Key) {
+	if len(namesakes) == 0 {
+		return
+	}
+	diags.AddWarning("Other live APM agent keys of the same name",
+		fmt.Sprintf("Besides the new key %q with the id %s, %s has these, created within a day:\n%s\n"+
+			"That is as it should be if one of them is being replaced with create_before_destroy, or belongs to another configuration. "+
+			"If one is left from a run that was killed, its secret is lost: revoke it in Kibana under Applications, Settings, Agent keys.",
+			key.Name, key.ID, key.Owner(), list(namesakes)))
 }
 
 // addCreatedUnending says that a key exists and is in the state, although it would live for ever.
@@ -168,11 +176,17 @@ func describeUndecided(err *agentkey.UndecidedError) string {
 		fmt.Fprintf(&b, "Elasticsearch has no such key of %s created since, so most likely nothing arrived. Apply again.", err.Creator)
 	default:
 		fmt.Fprintf(&b, "Elasticsearch has these live keys of %s that were created since, and are in no state that this run has seen:\n", err.Creator)
-		for _, key := range err.Candidates {
-			fmt.Fprintf(&b, "  - id %s, created %s\n", key.ID, timeValue(key.Creation).ValueString())
-		}
-		b.WriteString("\nUnless another run has made it, such a key has no user, and its secret is lost: revoke it in Kibana under Applications, Settings, Agent keys, " +
+		b.WriteString(list(err.Candidates) + "\nUnless another run has made it, such a key has no user, and its secret is lost: revoke it in Kibana under Applications, Settings, Agent keys, " +
 			"or with DELETE /_security/api_key. If you know its secret, import it instead. Then apply again.")
+	}
+	return b.String()
+}
+
+// list names keys, a line each.
+func list(keys []agentkey.Key) string {
+	var b strings.Builder
+	for _, key := range keys {
+		fmt.Fprintf(&b, "  - id %s, created %s\n", key.ID, timeValue(key.Creation).ValueString())
 	}
 	return b.String()
 }
@@ -186,7 +200,8 @@ func advice(failure *apierror.Error) string {
 	}
 	switch failure.Kind {
 	case apierror.ErrUnauthorized:
-		return fmt.Sprintf("Check the credentials in the %s block and its environment variables: the user name, the password or token, and whether it has expired or been revoked.", block)
+		return fmt.Sprintf("Check the credentials in the %s block, or those of the other block if it has none, and the environment variables: "+
+			"the user name, the password or token, and whether it has expired or been revoked.", block)
 	case apierror.ErrDerivedKey:
 		return derivedKeyAdvice
 	case apierror.ErrForbidden:

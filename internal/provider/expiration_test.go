@@ -10,8 +10,8 @@ import (
 
 const day = 24 * time.Hour
 
-// with returns a configuration with more attributes: name, value, name, value.
-func with(config map[string]any, more ...any) map[string]any {
+// adding returns a configuration with more attributes: name, value, name, value.
+func adding(config map[string]any, more ...any) map[string]any {
 	config = maps.Clone(config)
 	for i := 0; i < len(more); i += 2 {
 		config[more[i].(string)] = more[i+1]
@@ -45,33 +45,33 @@ func TestAccExpiresIn_isCountedFromTheCreation(t *testing.T) {
 	w := acctest.New(t)
 	core := w.Core(t, nil)
 
-	succeed(t, core.Run(with(config("checkout"), "expires_in", "90d")))
+	succeed(t, core.Run(adding(config("checkout"), "expires_in", "90d")))
 	about(t, "life", lifeOf(t, w, idOf(t, core)), 90*day)
 	if core.State()["expiration"] == nil {
 		t.Error("the state does not tell the expiration")
 	}
-	planned(t, core.Plan(with(config("checkout"), "expires_in", "90d")), acctest.NoOp)
+	planned(t, core.Plan(adding(config("checkout"), "expires_in", "90d")), acctest.NoOp)
 }
 
 func TestAccExpiresIn_movesTheEndInPlace(t *testing.T) {
 	t.Parallel()
 	w := acctest.New(t)
 	core := w.Core(t, nil)
-	succeed(t, core.Run(with(config("checkout"), "expires_in", "90d")))
+	succeed(t, core.Run(adding(config("checkout"), "expires_in", "90d")))
 	before := core.State()
 
 	for _, life := range []struct {
 		text string
 		want time.Duration
 	}{{"120d", 120 * day}, {"30d", 30 * day}, {"721h", 721 * time.Hour}} {
-		plan := core.Plan(with(config("checkout"), "expires_in", life.text))
+		plan := core.Plan(adding(config("checkout"), "expires_in", life.text))
 		planned(t, plan, acctest.Update)
 		if plan.Planned["expiration"] != acctest.Unknown || plan.Planned["encoded"] != before["encoded"] {
 			t.Errorf("the plan should change the expiration and keep the secret")
 		}
 		succeed(t, core.Apply(plan))
 		about(t, "life", lifeOf(t, w, idOf(t, core)), life.want)
-		planned(t, core.Plan(with(config("checkout"), "expires_in", life.text)), acctest.NoOp)
+		planned(t, core.Plan(adding(config("checkout"), "expires_in", life.text)), acctest.NoOp)
 	}
 	if core.State()["encoded"] != before["encoded"] || len(w.OwnKeys(t)) != 1 {
 		t.Error("moving the end made another key")
@@ -82,10 +82,10 @@ func TestAccExpiresIn_ofTheSameLengthInAnotherUnitChangesNothingOnTheServer(t *t
 	t.Parallel()
 	w := acctest.New(t)
 	core := w.Core(t, nil)
-	succeed(t, core.Run(with(config("checkout"), "expires_in", "2d")))
+	succeed(t, core.Run(adding(config("checkout"), "expires_in", "2d")))
 	life := lifeOf(t, w, idOf(t, core))
 
-	succeed(t, core.Run(with(config("checkout"), "expires_in", "48h")))
+	succeed(t, core.Run(adding(config("checkout"), "expires_in", "48h")))
 	if lifeOf(t, w, idOf(t, core)) != life {
 		t.Error("the end was moved")
 	}
@@ -95,7 +95,7 @@ func TestAccExpiresIn_isPutBackWhereSomebodyMovedTheEnd(t *testing.T) {
 	t.Parallel()
 	w := acctest.New(t)
 	core := w.Core(t, nil)
-	configuration := with(config("checkout"), "expires_in", "90d")
+	configuration := adding(config("checkout"), "expires_in", "90d")
 	succeed(t, core.Run(configuration))
 	id := idOf(t, core)
 	update(t, w, id, map[string]any{"expiration": "10d"})
@@ -110,7 +110,7 @@ func TestAccExpiresIn_removedReplacesTheKey(t *testing.T) {
 	t.Parallel()
 	w := acctest.New(t)
 	core := w.Core(t, nil)
-	succeed(t, core.Run(with(config("checkout"), "expires_in", "90d")))
+	succeed(t, core.Run(adding(config("checkout"), "expires_in", "90d")))
 
 	plan := core.Plan(config("checkout"))
 	planned(t, plan, acctest.Replace)
@@ -126,7 +126,7 @@ func TestAccExpiresIn_isAddedInPlace(t *testing.T) {
 	core := w.Core(t, nil)
 	succeed(t, core.Run(config("checkout")))
 
-	plan := core.Plan(with(config("checkout"), "expires_in", "90d"))
+	plan := core.Plan(adding(config("checkout"), "expires_in", "90d"))
 	planned(t, plan, acctest.Update)
 	succeed(t, core.Apply(plan))
 	about(t, "life", lifeOf(t, w, idOf(t, core)), 90*day)
@@ -136,10 +136,10 @@ func TestExpiresIn_shorterThanTheAgeReplacesTheKey(t *testing.T) {
 	t.Parallel()
 	w := acctest.New(t)
 	core := w.Core(t, nil)
-	succeed(t, core.Run(with(config("checkout"), "expires_in", "90d")))
+	succeed(t, core.Run(adding(config("checkout"), "expires_in", "90d")))
 	w.Clock.Advance(40 * day)
 
-	plan := core.Plan(with(config("checkout"), "expires_in", "30d"))
+	plan := core.Plan(adding(config("checkout"), "expires_in", "30d"))
 	planned(t, plan, acctest.Replace)
 	succeed(t, core.Apply(plan))
 	about(t, "life", lifeOf(t, w, idOf(t, core)), 30*day)

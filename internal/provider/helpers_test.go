@@ -233,12 +233,14 @@ func credentialsOf(block map[string]any) fakestack.Credentials {
 }
 
 // apiKey creates an API key of owner that is no agent key and has these cluster privileges, as far as its owner has them.
+// Without any it has all privileges of its owner.
 func apiKey(t *testing.T, w *acctest.World, owner map[string]any, privileges ...string) fakestack.APIKey {
 	t.Helper()
-	key, err := w.CreateAPIKey(t.Context(), credentialsOf(owner), map[string]any{
-		"name":             acctest.Unique("other"),
-		"role_descriptors": map[string]any{"terraform": map[string]any{"cluster": privileges}},
-	})
+	body := map[string]any{"name": acctest.Unique("other")}
+	if len(privileges) > 0 {
+		body["role_descriptors"] = map[string]any{"terraform": map[string]any{"cluster": privileges}}
+	}
+	key, err := w.CreateAPIKey(t.Context(), credentialsOf(owner), body)
 	if err != nil {
 		t.Fatalf("creating an API key: %s", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -262,7 +263,7 @@ func TestAccAgentKey_manyAreManagedAtOnce(t *testing.T) {
 	results := make([]acctest.Diagnostics, len(cores))
 	for i := range cores {
 		cores[i] = w.Core(t, nil)
-		wait.Go(func() { results[i] = cores[i].Run(config("checkout")) })
+		wait.Go(func() { results[i] = cores[i].Run(config("checkout-" + strconv.Itoa(i))) })
 	}
 	wait.Wait()
 	var ids []string

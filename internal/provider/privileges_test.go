@@ -25,11 +25,11 @@ func TestAccPrivileges_changeInPlaceForTheOwner(t *testing.T) {
 	t.Parallel()
 	w := acctest.New(t)
 	core := w.Core(t, nil)
-	id := create(t, core, with(config("checkout"), "expires_in", "90d"))
+	id := create(t, core, adding(config("checkout"), "expires_in", "90d"))
 	life, encoded := lifeOf(t, w, id), encodedOf(t, core)
 	allowed(t, w, encoded, map[string]bool{"event:write": true, "config_agent:read": true})
 
-	less := with(config("checkout"), "privileges", []string{"event:write"}, "expires_in", "90d")
+	less := adding(config("checkout"), "privileges", []string{"event:write"}, "expires_in", "90d")
 	plan := core.Plan(less)
 	planned(t, plan, acctest.Update)
 	if plan.Planned["encoded"] != encoded || plan.Planned["expiration"] != core.State()["expiration"] {
@@ -39,7 +39,7 @@ func TestAccPrivileges_changeInPlaceForTheOwner(t *testing.T) {
 	allowed(t, w, encoded, map[string]bool{"event:write": true, "config_agent:read": false})
 	planned(t, core.Plan(less), acctest.NoOp)
 
-	succeed(t, core.Run(with(config("checkout"), "expires_in", "90d")))
+	succeed(t, core.Run(adding(config("checkout"), "expires_in", "90d")))
 	allowed(t, w, encoded, map[string]bool{"event:write": true, "config_agent:read": true})
 	if idOf(t, core) != id || lifeOf(t, w, id) != life {
 		t.Error("the key or its end has changed")
@@ -50,9 +50,9 @@ func TestAccPrivileges_andEndChangeByOneRequest(t *testing.T) {
 	t.Parallel()
 	w := acctest.New(t)
 	core := w.Core(t, nil)
-	id := create(t, core, with(config("checkout"), "expires_in", "90d"))
+	id := create(t, core, adding(config("checkout"), "expires_in", "90d"))
 	w.Sent()
-	plan := core.Plan(with(config("checkout"), "privileges", []string{"event:write"}, "expires_in", "30d"))
+	plan := core.Plan(adding(config("checkout"), "privileges", []string{"event:write"}, "expires_in", "30d"))
 	planned(t, plan, acctest.Update)
 	w.Sent()
 	succeed(t, core.Apply(plan))
@@ -76,7 +76,7 @@ func TestAccPrivileges_changeByReplacementForAnybodyElse(t *testing.T) {
 	old := create(t, core, config("checkout"))
 	core.SetProvider(w.ProviderConfig(superuser(t, w), nil))
 
-	plan := core.Plan(with(config("checkout"), "privileges", []string{"event:write"}))
+	plan := core.Plan(adding(config("checkout"), "privileges", []string{"event:write"}))
 	planned(t, plan, acctest.Replace)
 	succeed(t, core.Apply(plan))
 	if idOf(t, core) == old || !isRevoked(t, w, old) {
@@ -89,7 +89,7 @@ func TestAccPrivileges_thatTheOwnerLacksAreRefused(t *testing.T) {
 	t.Parallel()
 	w := acctest.New(t)
 	core := w.Core(t, nil)
-	id := create(t, core, with(config("checkout"), "privileges", []string{"event:write"}))
+	id := create(t, core, adding(config("checkout"), "privileges", []string{"event:write"}))
 	role := fakestack.AgentKeyRole()
 	for i, application := range role.Applications {
 		if application.Application == "apm" {

@@ -78,13 +78,14 @@ func (r *agentKeyResource) Create(ctx context.Context, req resource.CreateReques
 			addCreatedUnending(&resp.Diagnostics, created, err)
 		}
 	}
-	reading, err := keys.Read(ctx, agentkey.Ref{ID: created.ID})
-	if err != nil || reading.Condition == agentkey.Missing {
+	key, namesakes, err := keys.Describe(ctx, created, plan.life())
+	if err != nil {
 		addCreatedUnread(&resp.Diagnostics, created, err)
 		return
 	}
-	plan.setFacts(reading.Key)
+	plan.setFacts(key)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+	addNamesakes(&resp.Diagnostics, key, namesakes)
 }
 
 // Read implements resource.Resource. A dead key leaves the state, so that the plan shows its replacement.

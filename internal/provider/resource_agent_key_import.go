@@ -36,7 +36,7 @@ func (r *agentKeyResource) ImportState(ctx context.Context, req resource.ImportS
 			hidden.Ref.ID, hidden.Identity))
 		return
 	case err != nil:
-		addError(&resp.Diagnostics, "import", imported.Key.Name, err)
+		resp.Diagnostics.AddError("Unable to import APM agent key", explained(err))
 		return
 	}
 

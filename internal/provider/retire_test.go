@@ -27,7 +27,7 @@ func TestAccRevokeAfter_letsADestroyedKeyLiveOnAndSaysUntilWhen(t *testing.T) {
 	t.Parallel()
 	w := acctest.New(t)
 	core := w.Core(t, nil)
-	id := create(t, core, with(config("checkout"), "revoke_after", "1h"))
+	id := create(t, core, adding(config("checkout"), "revoke_after", "1h"))
 	encoded := encodedOf(t, core)
 
 	diagnostics := core.Destroy()
@@ -49,7 +49,7 @@ func TestRevokeAfter_endsTheKeyWhenTheGraceIsOver(t *testing.T) {
 	t.Parallel()
 	w := acctest.New(t)
 	core := w.Core(t, nil)
-	create(t, core, with(config("checkout"), "revoke_after", "1h"))
+	create(t, core, adding(config("checkout"), "revoke_after", "1h"))
 	encoded := encodedOf(t, core)
 	succeed(t, core.Destroy())
 	w.Clock.Advance(61 * time.Minute)
@@ -62,7 +62,7 @@ func TestAccRevokeAfter_neverProlongsALife(t *testing.T) {
 	t.Parallel()
 	w := acctest.New(t)
 	core := w.Core(t, nil)
-	id := create(t, core, with(config("checkout"), "expires_in", "1h", "revoke_after", "2h"))
+	id := create(t, core, adding(config("checkout"), "expires_in", "1h", "revoke_after", "2h"))
 	before := lifeOf(t, w, id)
 	succeed(t, core.Destroy())
 	if after := lifeOf(t, w, id); after != before {
@@ -74,7 +74,7 @@ func TestAccRevokeAfter_shortensALongerLife(t *testing.T) {
 	t.Parallel()
 	w := acctest.New(t)
 	core := w.Core(t, nil)
-	id := create(t, core, with(config("checkout"), "expires_in", "90d", "revoke_after", "1h"))
+	id := create(t, core, adding(config("checkout"), "expires_in", "90d", "revoke_after", "1h"))
 	succeed(t, core.Destroy())
 	ends(t, w, id, time.Hour)
 }
@@ -83,7 +83,7 @@ func TestAccRevokeAfter_neverReachedTheServerKeepsTheState(t *testing.T) {
 	t.Parallel()
 	w := acctest.New(t)
 	core := w.Core(t, nil)
-	id := create(t, core, with(config("checkout"), "revoke_after", "1h"))
+	id := create(t, core, adding(config("checkout"), "revoke_after", "1h"))
 	remove := inject(t, w.Stack.Elasticsearch, fakestack.Respond(400, nil, `{"error":{"type":"test","reason":"not today"},"status":400}`).
 		On(fakestack.To("PUT", keyRoute+"/*")))
 	refused(t, core.Destroy(), "Unable to retire APM agent key", "not today")
@@ -98,7 +98,7 @@ func TestAccRevokeAfter_neverReachedTheServerKeepsTheState(t *testing.T) {
 func TestAccRevokeAfter_isRefusedInThePlanWhereItCannotBeHonoured(t *testing.T) {
 	t.Parallel()
 	w := acctest.New(t)
-	configuration := with(config("checkout"), "revoke_after", "1h")
+	configuration := adding(config("checkout"), "revoke_after", "1h")
 	const summary = "Unable to honour revoke_after"
 
 	t.Run("for a key of somebody else", func(t *testing.T) {
@@ -107,7 +107,7 @@ func TestAccRevokeAfter_isRefusedInThePlanWhereItCannotBeHonoured(t *testing.T) 
 		id := create(t, core, configuration)
 		core.SetProvider(w.ProviderConfig(superuser(t, w), nil))
 		for what, plan := range map[string]*acctest.Plan{
-			"unchanged": core.Plan(configuration), "destroy": core.Plan(nil), "replace": core.Plan(with(config("basket"))),
+			"unchanged": core.Plan(configuration), "destroy": core.Plan(nil), "replace": core.Plan(adding(config("basket"))),
 		} {
 			t.Log(what)
 			told(t, plan.Diagnostics, "revoke_after", summary, w.Username)
@@ -123,7 +123,7 @@ func TestAccRevokeAfter_isRefusedInThePlanWhereItCannotBeHonoured(t *testing.T) 
 		t.Parallel()
 		core := w.Core(t, w.ProviderConfig(map[string]any{"api_key": "essu_cloud"}, w.BasicAuth()))
 		told(t, core.Plan(configuration).Diagnostics, "revoke_after", summary)
-		told(t, core.Plan(with(config("checkout"), "expires_in", "1h")).Diagnostics, "expires_in", "Unable to honour expires_in")
+		told(t, core.Plan(adding(config("checkout"), "expires_in", "1h")).Diagnostics, "expires_in", "Unable to honour expires_in")
 	})
 }
 
@@ -137,12 +137,12 @@ func TestAccRotation_leavesNoMomentWithoutAWorkingKey(t *testing.T) {
 			w := acctest.New(t)
 			core := w.Core(t, nil)
 			core.CreateBeforeDestroy = createFirst
-			configuration := with(config("checkout"), "expires_in", "90d", "revoke_after", "1h", "rotate_when_changed", map[string]string{"release": "1"})
+			configuration := adding(config("checkout"), "expires_in", "90d", "revoke_after", "1h", "rotate_when_changed", map[string]string{"release": "1"})
 			create(t, core, configuration)
 			old := encodedOf(t, core)
 
 			watch := watchKey(w, old)
-			succeed(t, core.Run(with(configuration, "rotate_when_changed", map[string]string{"release": "2"})))
+			succeed(t, core.Run(adding(configuration, "rotate_when_changed", map[string]string{"release": "2"})))
 			asked, refusals := watch()
 			if asked < 3 || refusals > 0 {
 				t.Errorf("the old key was refused %d times of %d during the rotation", refusals, asked)

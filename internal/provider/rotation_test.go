@@ -11,7 +11,7 @@ func TestRotateAfter_replacesTheKeyOnceWhenItIsDue(t *testing.T) {
 	t.Parallel()
 	w := acctest.New(t)
 	core := w.Core(t, nil)
-	configuration := with(config("checkout"), "expires_in", "90d", "rotate_after", "60d")
+	configuration := adding(config("checkout"), "expires_in", "90d", "rotate_after", "60d")
 	old := create(t, core, configuration)
 
 	w.Clock.Advance(60*day - time.Minute)
@@ -37,14 +37,14 @@ func TestAccRotateAfter_replacesTheKeyOnceWhenItIsDue(t *testing.T) {
 	old := create(t, core, config("checkout"))
 	time.Sleep(1100 * time.Millisecond) // A real server's clock cannot be moved.
 
-	plan := core.Plan(with(config("checkout"), "rotate_after", "1s"))
+	plan := core.Plan(adding(config("checkout"), "rotate_after", "1s"))
 	planned(t, plan, acctest.Replace)
 	succeed(t, core.Apply(plan))
 	if idOf(t, core) == old {
 		t.Error("the key was not replaced")
 	}
 	onlyAlive(t, w, idOf(t, core))
-	planned(t, core.Plan(with(config("checkout"), "rotate_after", "1d")), acctest.Update)
+	planned(t, core.Plan(adding(config("checkout"), "rotate_after", "1d")), acctest.Update)
 }
 
 // TestAccRotateAfter_goesByTheServersClock also covers expiry: the provider's clock says that both are long over.
@@ -55,20 +55,20 @@ func TestAccRotateAfter_goesByTheServersClock(t *testing.T) {
 			t.Parallel()
 			w := acctest.New(t)
 			core := w.Core(t, nil)
-			configuration := with(config("checkout"), "expires_in", "40m", "rotate_after", "30m")
+			configuration := adding(config("checkout"), "expires_in", "40m", "rotate_after", "30m")
 			w.Clock.Skew(offset)
 			id := create(t, core, configuration)
 			about(t, "life", lifeOf(t, w, id), 40*time.Minute)
 			planned(t, core.Plan(configuration), acctest.NoOp)
 
-			longer := with(config("checkout"), "expires_in", "50m", "rotate_after", "30m")
+			longer := adding(config("checkout"), "expires_in", "50m", "rotate_after", "30m")
 			plan := core.Plan(longer)
 			planned(t, plan, acctest.Update)
 			succeed(t, core.Apply(plan))
 			about(t, "life", lifeOf(t, w, id), 50*time.Minute)
 
 			time.Sleep(1100 * time.Millisecond)
-			planned(t, core.Plan(with(longer, "rotate_after", "1s")), acctest.Replace)
+			planned(t, core.Plan(adding(longer, "rotate_after", "1s")), acctest.Replace)
 		})
 	}
 }
@@ -78,29 +78,29 @@ func TestAccRotateAfter_mustLieBeforeExpiresIn(t *testing.T) {
 	w := acctest.New(t)
 	core := w.Core(t, nil)
 	for _, rotateAfter := range []string{"90d", "2160h", "91d"} {
-		plan := core.Plan(with(config("checkout"), "expires_in", "90d", "rotate_after", rotateAfter))
+		plan := core.Plan(adding(config("checkout"), "expires_in", "90d", "rotate_after", rotateAfter))
 		told(t, plan.Diagnostics, "rotate_after", "Rotation after the end", rotateAfter, "90d")
 	}
-	planned(t, core.Plan(with(config("checkout"), "expires_in", "90d", "rotate_after", "89d")), acctest.Create)
+	planned(t, core.Plan(adding(config("checkout"), "expires_in", "90d", "rotate_after", "89d")), acctest.Create)
 }
 
 func TestPlan_madeBeforeTheRotationIsDueDoesNotRotateWhenAppliedLater(t *testing.T) {
 	t.Parallel()
 	w := acctest.New(t)
 	core := w.Core(t, nil)
-	configuration := with(config("checkout"), "expires_in", "90d", "rotate_after", "60d")
+	configuration := adding(config("checkout"), "expires_in", "90d", "rotate_after", "60d")
 	id := create(t, core, configuration)
 	w.Clock.Advance(59 * day)
 
 	// A change in place is planned again while it is applied.
-	plan := core.Plan(with(configuration, "revoke_after", "1h"))
+	plan := core.Plan(adding(configuration, "revoke_after", "1h"))
 	planned(t, plan, acctest.Update)
 	w.Clock.Advance(2 * day)
 	succeed(t, core.Apply(plan))
 	if idOf(t, core) != id {
 		t.Error("the key was replaced, which the plan did not show")
 	}
-	planned(t, core.Plan(with(configuration, "revoke_after", "1h")), acctest.Replace)
+	planned(t, core.Plan(adding(configuration, "revoke_after", "1h")), acctest.Replace)
 }
 
 func TestPlan_madeWhenTheRotationIsDueRotatesWhenAppliedAfterTheExpiry(t *testing.T) {
@@ -111,7 +111,7 @@ func TestPlan_madeWhenTheRotationIsDueRotatesWhenAppliedAfterTheExpiry(t *testin
 			w := acctest.New(t)
 			core := w.Core(t, nil)
 			core.CreateBeforeDestroy = createFirst
-			configuration := with(config("checkout"), "expires_in", "90d", "rotate_after", "60d", "revoke_after", "1h")
+			configuration := adding(config("checkout"), "expires_in", "90d", "rotate_after", "60d", "revoke_after", "1h")
 			old := create(t, core, configuration)
 			w.Clock.Advance(61 * day)
 			plan := core.Plan(configuration)
@@ -131,7 +131,7 @@ func TestPlan_madeBeforeTheExpiryChangesNothingWhenAppliedAfterIt(t *testing.T) 
 	t.Parallel()
 	w := acctest.New(t)
 	core := w.Core(t, nil)
-	configuration := with(config("checkout"), "expires_in", "10d")
+	configuration := adding(config("checkout"), "expires_in", "10d")
 	id := create(t, core, configuration)
 	plan := core.Plan(configuration)
 	planned(t, plan, acctest.NoOp)
@@ -147,7 +147,7 @@ func TestExpiredKey_isReplacedWithoutRotateAfter(t *testing.T) {
 	t.Parallel()
 	w := acctest.New(t)
 	core := w.Core(t, nil)
-	configuration := with(config("checkout"), "expires_in", "10d")
+	configuration := adding(config("checkout"), "expires_in", "10d")
 	create(t, core, configuration)
 
 	w.Clock.Advance(9*day - time.Minute)
@@ -172,7 +172,7 @@ func TestAccRotateWhenChanged_replacesTheKeyOnAnyChangeOfAValue(t *testing.T) {
 		for i := 0; i < len(pairs); i += 2 {
 			keepers[pairs[i]] = pairs[i+1]
 		}
-		return with(config("checkout"), "rotate_when_changed", keepers)
+		return adding(config("checkout"), "rotate_when_changed", keepers)
 	}
 	create(t, core, releases("release", "1"))
 
@@ -195,7 +195,7 @@ func TestAccRotateWhenChanged_addedOrTakenAwayReplacesNothing(t *testing.T) {
 	id := create(t, core, config("checkout"))
 
 	for _, configuration := range []map[string]any{
-		with(config("checkout"), "rotate_when_changed", map[string]string{"release": "1"}),
+		adding(config("checkout"), "rotate_when_changed", map[string]string{"release": "1"}),
 		config("checkout"),
 	} {
 		plan := core.Plan(configuration)
@@ -213,8 +213,8 @@ func TestAccRotation_takesUnknownValues(t *testing.T) {
 	t.Parallel()
 	w := acctest.New(t)
 	core := w.Core(t, nil)
-	known := with(config("checkout"), "expires_in", "90d", "rotate_after", "60d", "revoke_after", "1h", "rotate_when_changed", map[string]string{"release": "1"})
-	unknown := with(config("checkout"), "expires_in", acctest.Unknown, "rotate_after", acctest.Unknown, "revoke_after", acctest.Unknown,
+	known := adding(config("checkout"), "expires_in", "90d", "rotate_after", "60d", "revoke_after", "1h", "rotate_when_changed", map[string]string{"release": "1"})
+	unknown := adding(config("checkout"), "expires_in", acctest.Unknown, "rotate_after", acctest.Unknown, "revoke_after", acctest.Unknown,
 		"rotate_when_changed", map[string]any{"release": acctest.Unknown})
 
 	plan := core.Plan(unknown)
@@ -231,8 +231,8 @@ func TestAccRotation_takesUnknownValues(t *testing.T) {
 	}
 
 	// Durations alone change in place, and time does not decide while they are applied.
-	plan = core.Plan(with(unknown, "rotate_when_changed", map[string]string{"release": "1"}))
+	plan = core.Plan(adding(unknown, "rotate_when_changed", map[string]string{"release": "1"}))
 	planned(t, plan, acctest.Update)
-	succeed(t, core.ApplyResolved(plan, with(known, "expires_in", "80d", "rotate_after", "1s")))
+	succeed(t, core.ApplyResolved(plan, adding(known, "expires_in", "80d", "rotate_after", "1s")))
 	about(t, "life", lifeOf(t, w, idOf(t, core)), 80*day)
 }

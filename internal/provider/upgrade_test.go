@@ -30,6 +30,6 @@ func TestAccState_ofEarlierVersionsIsReadWithoutAReplacement(t *testing.T) {
 		t.Error("the state has changed") // The difference could show the secret.
 	}
 	planned(t, core.Plan(config("checkout")), acctest.NoOp)
-	planned(t, core.Plan(with(config("checkout"), "expires_in", "90d", "rotate_after", "60d", "revoke_after", "1h",
+	planned(t, core.Plan(adding(config("checkout"), "expires_in", "90d", "rotate_after", "60d", "revoke_after", "1h",
 		"rotate_when_changed", map[string]string{"release": "1"})), acctest.Update)
 }
