@@ -28,12 +28,18 @@ const (
 type Core struct {
 	// CreateBeforeDestroy is the lifecycle option.
 	CreateBeforeDestroy bool
+	// Context is the parent of every command's; it carries the logger.
+	Context context.Context
 
-	t         testing.TB
-	factory   func() (tfprotov6.ProviderServer, error)
-	provider  map[string]any
-	state     *tfprotov6.DynamicValue
-	private   []byte
+	t        testing.TB
+	factory  func() (tfprotov6.ProviderServer, error)
+	provider map[string]any
+	state    *tfprotov6.DynamicValue
+	private  []byte
+	// tainted is what Terraform calls a resource whose creation has ended with an error: the next plan replaces it.
+	tainted bool
+	// deposed are those that were replaced with create_before_destroy, and could not be destroyed yet.
+	deposed   []*Plan
 	stateType tftypes.Type
 	// optional and computed are the names of the attributes and blocks that can be configured, and of those that the
 	// provider may decide.
@@ -87,7 +93,7 @@ func (d Diagnostics) of(severity tfprotov6.DiagnosticSeverity) Diagnostics {
 // NewCore returns a Terraform that runs the providers of factory with the given configuration.
 func NewCore(t testing.TB, factory func() (tfprotov6.ProviderServer, error), provider map[string]any) *Core {
 	t.Helper()
-	c := &Core{t: t, factory: factory, provider: provider, optional: map[string]bool{}, computed: map[string]bool{}}
+	c := &Core{Context: context.Background(), t: t, factory: factory, provider: provider, optional: map[string]bool{}, computed: map[string]bool{}}
 	server := c.serve()
 	schemas, err := server.GetProviderSchema(t.Context(), &tfprotov6.GetProviderSchemaRequest{})
 	if err != nil {
@@ -166,7 +172,7 @@ func (c *Core) Refresh() Diagnostics {
 	if len(diagnostics.Errors()) > 0 {
 		return diagnostics
 	}
-	return append(diagnostics, c.read(context.Background(), server)...)
+	return append(diagnostics, c.read(c.Context, server)...)
 }
 
 // Plan is terraform plan: refresh and plan. A nil config plans a destruction.
@@ -182,19 +188,26 @@ func (c *Core) Plan(config map[string]any) *Plan {
 	}
 	// A plan's refresh changes what is planned on, and reaches the state when the plan is applied.
 	kept, keptPrivate := c.state, c.private
-	diagnostics = append(diagnostics, c.read(context.Background(), server)...)
+	diagnostics = append(diagnostics, c.read(c.Context, server)...)
 	prior, priorPrivate := c.state, c.private
 	c.state, c.private = kept, keptPrivate
 	if len(diagnostics.Errors()) > 0 {
 		return &Plan{Diagnostics: diagnostics}
 	}
-	plan := c.plan(server, config, prior, priorPrivate)
-	plan.Diagnostics = append(diagnostics, plan.Diagnostics...)
-	return plan
+	if !c.tainted || config == nil || c.decode(prior) == nil {
+		plan := c.plan(server, config, prior, priorPrivate)
+		plan.Diagnostics = append(diagnostics, plan.Diagnostics...)
+		return plan
+	}
+	replacement := c.plan(server, config, nil, nil)
+	return &Plan{
+		Action: Replace, Diagnostics: append(diagnostics, replacement.Diagnostics...), Planned: replacement.Planned,
+		replacement: replacement, prior: prior, priorPrivate: priorPrivate,
+	}
 }
 
 // Apply is terraform apply of a saved plan.
-func (c *Core) Apply(plan *Plan) Diagnostics { return c.ApplyContext(context.Background(), plan) }
+func (c *Core) Apply(plan *Plan) Diagnostics { return c.ApplyContext(c.Context, plan) }
 
 // ApplyContext is Apply with an end: a cancelled context is what Ctrl-C does to the provider.
 func (c *Core) ApplyContext(ctx context.Context, plan *Plan) Diagnostics {
@@ -204,6 +217,7 @@ func (c *Core) ApplyContext(ctx context.Context, plan *Plan) Diagnostics {
 		return diagnostics
 	}
 	c.state, c.private = plan.prior, plan.priorPrivate
+	diagnostics = append(diagnostics, c.destroyDeposed(ctx, server)...)
 	switch plan.Action {
 	case NoOp:
 		return diagnostics
@@ -211,9 +225,19 @@ func (c *Core) ApplyContext(ctx context.Context, plan *Plan) Diagnostics {
 		return append(diagnostics, c.replace(ctx, server, plan)...)
 	default:
 		state, private, applied := c.apply(ctx, server, plan)
-		c.state, c.private = state, private
+		c.keep(plan, state, private, applied)
 		return append(diagnostics, applied...)
 	}
+}
+
+// Deposed returns the ids of the keys that were replaced, and whose destruction has failed so far.
+func (c *Core) Deposed() []string {
+	var ids []string
+	for _, destroy := range c.deposed {
+		id, _ := c.decode(destroy.prior)["id"].(string)
+		ids = append(ids, id)
+	}
+	return ids
 }
 
 // ApplyResolved is Apply of a plan whose unknown values have become known meanwhile: config is the configuration as it is
@@ -247,7 +271,7 @@ func (c *Core) Import(id string) Diagnostics {
 	if len(diagnostics.Errors()) > 0 {
 		return diagnostics
 	}
-	resp, err := server.ImportResourceState(context.Background(), &tfprotov6.ImportResourceStateRequest{TypeName: resourceType, ID: id})
+	resp, err := server.ImportResourceState(c.Context, &tfprotov6.ImportResourceStateRequest{TypeName: resourceType, ID: id})
 	if err != nil {
 		c.t.Fatalf("importing: %s", err)
 	}
@@ -257,7 +281,7 @@ func (c *Core) Import(id string) Diagnostics {
 	}
 	kept, keptPrivate := c.state, c.private
 	c.state, c.private = resp.ImportedResources[0].State, resp.ImportedResources[0].Private
-	diagnostics = append(diagnostics, c.read(context.Background(), server)...)
+	diagnostics = append(diagnostics, c.read(c.Context, server)...)
 	if len(diagnostics.Errors()) > 0 {
 		// What cannot be read is not imported.
 		c.state, c.private = kept, keptPrivate
@@ -272,13 +296,13 @@ func (c *Core) replace(ctx context.Context, server tfprotov6.ProviderServer, pla
 		if len(diagnostics.Errors()) > 0 && c.decode(state) == nil {
 			return diagnostics
 		}
-		// Terraform keeps the old one as "deposed" beside the new one, and plans its destruction anew; a failed one is
-		// tried again later.
-		destroy := c.plan(server, nil, plan.prior, plan.priorPrivate)
-		diagnostics = append(diagnostics, destroy.Diagnostics...)
-		_, _, destroyed := c.apply(ctx, server, destroy)
-		c.state, c.private = state, private
-		return append(diagnostics, destroyed...)
+		c.keep(plan.replacement, state, private, diagnostics)
+		// Terraform keeps the old one as "deposed" beside the new one, and plans its destruction anew.
+		c.deposed = append(c.deposed, &Plan{prior: plan.prior, priorPrivate: plan.priorPrivate})
+		if len(diagnostics.Errors()) > 0 {
+			return diagnostics
+		}
+		return append(diagnostics, c.destroyDeposed(ctx, server)...)
 	}
 	// The destruction is part of the plan and not planned by itself; it gets the private data of the planned creation.
 	destroy := &Plan{
@@ -291,6 +315,36 @@ func (c *Core) replace(ctx context.Context, server tfprotov6.ProviderServer, pla
 		return diagnostics
 	}
 	state, private, created := c.apply(ctx, server, plan.replacement)
-	c.state, c.private = state, private
+	c.keep(plan.replacement, state, private, created)
 	return append(diagnostics, created...)
+}
+
+// keep takes over a new state.
+func (c *Core) keep(plan *Plan, state *tfprotov6.DynamicValue, private []byte, diagnostics Diagnostics) {
+	c.state, c.private = state, private
+	failed := len(diagnostics.Errors()) > 0
+	if plan.Action == Create || !failed {
+		c.tainted = failed && c.decode(state) != nil
+	}
+}
+
+// destroyDeposed destroys what was replaced and is still there.
+func (c *Core) destroyDeposed(ctx context.Context, server tfprotov6.ProviderServer) Diagnostics {
+	var diagnostics Diagnostics
+	var left []*Plan
+	for _, old := range c.deposed {
+		destroy := c.plan(server, nil, old.prior, old.priorPrivate)
+		diagnostics = append(diagnostics, destroy.Diagnostics...)
+		if len(destroy.Diagnostics.Errors()) > 0 {
+			left = append(left, old)
+			continue
+		}
+		_, _, destroyed := c.apply(ctx, server, destroy)
+		diagnostics = append(diagnostics, destroyed...)
+		if len(destroyed.Errors()) > 0 {
+			left = append(left, old)
+		}
+	}
+	c.deposed = left
+	return diagnostics
 }

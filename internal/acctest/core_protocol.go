@@ -23,7 +23,7 @@ func (c *Core) serve() tfprotov6.ProviderServer {
 func (c *Core) start() (tfprotov6.ProviderServer, Diagnostics) {
 	c.t.Helper()
 	server := c.serve()
-	ctx := context.Background()
+	ctx := c.Context
 	schemas, err := server.GetProviderSchema(ctx, &tfprotov6.GetProviderSchemaRequest{})
 	if err != nil {
 		c.t.Fatalf("asking for the schema: %s", err)
@@ -47,7 +47,7 @@ func (c *Core) validate(server tfprotov6.ProviderServer, config map[string]any) 
 	if config == nil {
 		return nil
 	}
-	resp, err := server.ValidateResourceConfig(context.Background(), &tfprotov6.ValidateResourceConfigRequest{
+	resp, err := server.ValidateResourceConfig(c.Context, &tfprotov6.ValidateResourceConfigRequest{
 		TypeName: resourceType, Config: c.encode(config),
 	})
 	if err != nil {
@@ -59,7 +59,7 @@ func (c *Core) validate(server tfprotov6.ProviderServer, config map[string]any) 
 // Upgrade reads the state as an earlier version of the provider may have left it in the state file, as JSON.
 func (c *Core) Upgrade(state []byte) Diagnostics {
 	c.t.Helper()
-	resp, err := c.serve().UpgradeResourceState(context.Background(), &tfprotov6.UpgradeResourceStateRequest{
+	resp, err := c.serve().UpgradeResourceState(c.Context, &tfprotov6.UpgradeResourceStateRequest{
 		TypeName: resourceType, RawState: &tfprotov6.RawState{JSON: state},
 	})
 	if err != nil {
@@ -99,7 +99,7 @@ func (c *Core) plan(server tfprotov6.ProviderServer, config map[string]any, prio
 		plan.Action = NoOp
 		return plan
 	}
-	resp, err := server.PlanResourceChange(context.Background(), &tfprotov6.PlanResourceChangeRequest{
+	resp, err := server.PlanResourceChange(c.Context, &tfprotov6.PlanResourceChangeRequest{
 		TypeName: resourceType, PriorState: plan.prior, PriorPrivate: priorPrivate,
 		Config: plan.config, ProposedNewState: c.propose(before, config),
 	})
