@@ -98,6 +98,7 @@ func TruncateBody() Fault {
 		body := x.Answer.Body
 		x.Answer.writeHeader(x.Writer, len(body))
 		_, _ = x.Writer.Write(body[:len(body)/2])
+		_ = http.NewResponseController(x.Writer).Flush()
 		panic(http.ErrAbortHandler)
 	}}
 }

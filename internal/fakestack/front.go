@@ -129,39 +129,40 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serve lets the product act, or not, and breaks the answer.
 func (f *Front) serve(w http.ResponseWriter, r *http.Request, body []byte, chosen []Fault) {
 	exchange := &Exchange{Writer: w, Request: r, Closing: f.closing}
-	late := slices.ContainsFunc(chosen, func(fault Fault) bool { return fault.AfterServer })
-	for _, fault := range chosen {
-		if fault.AfterServer {
-			continue
-		}
-		if fault.Hook != nil {
-			fault.Hook(r)
-		}
-		if fault.Break != nil {
-			fault.Break(exchange)
-			return
-		}
+	if strike(exchange, chosen, false) {
+		return
 	}
 	// A hook may have read the body.
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	if !late {
+	if !slices.ContainsFunc(chosen, func(fault Fault) bool { return fault.AfterServer }) {
 		f.product.ServeHTTP(w, r)
 		return
 	}
 	exchange.Answer = f.act(r, body)
+	if !strike(exchange, chosen, true) {
+		exchange.Answer.write(w, exchange.Answer.Body)
+	}
+}
+
+// strike runs the hooks of a moment and then the fault that breaks the answer; it reports whether there was one.
+func strike(exchange *Exchange, chosen []Fault, after bool) bool {
+	var breaks func(*Exchange)
 	for _, fault := range chosen {
-		if !fault.AfterServer {
+		if fault.AfterServer != after {
 			continue
 		}
 		if fault.Hook != nil {
-			fault.Hook(r)
+			fault.Hook(exchange.Request)
 		}
 		if fault.Break != nil {
-			fault.Break(exchange)
-			return
+			breaks = fault.Break
 		}
 	}
-	exchange.Answer.write(w, exchange.Answer.Body)
+	if breaks == nil {
+		return false
+	}
+	breaks(exchange)
+	return true
 }
 
 // act has the product answer into memory. It goes through even if the client leaves meanwhile, and

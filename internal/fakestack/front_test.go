@@ -124,9 +124,8 @@ func TestFront_faultsMatchAndCountAndGo(t *testing.T) {
 	if diff := cmp.Diff([]int{200}, statuses(http.MethodGet, "/_security/_authenticate", 1)); diff != "" {
 		t.Errorf("statuses differ (-want +got):\n%s", diff)
 	}
-	// A hook stops at the first fault that breaks the answer before it.
-	if hooks != 1 {
-		t.Errorf("want the hook to run once, got %d", hooks)
+	if hooks != 3 {
+		t.Errorf("want the hook to run with and without a fault beside it, 3 times, got %d", hooks)
 	}
 }
 
@@ -201,7 +200,7 @@ func TestFront_brokenBodies(t *testing.T) {
 		t.Errorf("a huge body: got %d bytes and error %v", len(got.body), err)
 	}
 	if got, err := ask(fakestack.RewriteBody(func(document map[string]any) { document["username"] = "other" })); err != nil ||
-		got.body != strings.Replace(sortedJSON(t, whole.body), username, "other", 1) {
+		got.body != strings.Replace(whole.body, `"username":"`+username+`"`, `"username":"other"`, 1) {
 		t.Errorf("a rewritten body: got %s and error %v", got.body, err)
 	}
 	if got, err := ask(fakestack.DropHeader("X-Elastic-Product")); err != nil || got.header.Get("X-Elastic-Product") != "" || got.body != whole.body {

@@ -102,17 +102,3 @@ func withoutAPM() fakestack.Role {
 	role.Applications = role.Applications[:1]
 	return role
 }
-
-// sortedJSON writes a document as the rewriting fault does.
-func sortedJSON(t *testing.T, document string) string {
-	t.Helper()
-	var value any
-	if err := json.Unmarshal([]byte(document), &value); err != nil {
-		t.Fatal(err)
-	}
-	sorted, err := json.Marshal(value)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(sorted)
-}
