@@ -138,7 +138,12 @@ func (c *Core) plan(server tfprotov6.ProviderServer, config map[string]any, prio
 // creates or updates, when every value is known.
 func (c *Core) apply(ctx context.Context, server tfprotov6.ProviderServer, plan *Plan) (*tfprotov6.DynamicValue, []byte, Diagnostics) {
 	if plan.Action != Delete {
-		final := c.plan(server, plan.given, plan.prior, plan.priorPrivate)
+		priorPrivate := plan.priorPrivate
+		if plan.Action == Create {
+			// Where a replaced one was destroyed first, nothing is left of it.
+			priorPrivate = nil
+		}
+		final := c.plan(server, plan.given, plan.prior, priorPrivate)
 		if len(final.Diagnostics.Errors()) > 0 {
 			return plan.prior, plan.priorPrivate, final.Diagnostics
 		}
@@ -183,13 +188,9 @@ func (c *Core) checkPlan(plan *Plan) {
 		}
 		return
 	}
-	for name := range c.optional {
-		configured := plan.given[name] != nil
-		switch {
-		case !c.optional[name] && configured:
-			c.t.Errorf("invalid configuration: %s cannot be configured", name)
-		case !c.optional[name], !configured && c.computed[name]:
-		case !equal(plan.given[name], plan.Planned[name]):
+	for name, optional := range c.optional {
+		decided := c.computed[name] && plan.given[name] == nil
+		if optional && !decided && !equal(plan.given[name], plan.Planned[name]) {
 			c.t.Errorf("invalid plan: %s is planned otherwise than configured", name)
 		}
 	}

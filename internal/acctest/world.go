@@ -122,21 +122,19 @@ func (w *World) OwnKeys(t testing.TB) []fakestack.KeyRecord { return w.KeysOf(t,
 // KeysOf returns the agent keys of a user, dead ones too.
 func (w *World) KeysOf(t testing.TB, username string) []fakestack.KeyRecord {
 	t.Helper()
-	keys, err := w.Keys(context.WithoutCancel(t.Context()))
+	keys, err := w.keysOf(context.WithoutCancel(t.Context()), username)
 	if err != nil {
 		t.Fatalf("asking the server for its keys: %s", err)
 	}
-	return slices.DeleteFunc(keys, func(k fakestack.KeyRecord) bool { return k.Username != username })
+	return keys
 }
 
 // LiveKeys returns the ids of this world's keys that are neither revoked nor expired.
 func (w *World) LiveKeys(t testing.TB) []string {
 	t.Helper()
-	var ids []string
-	for _, key := range w.OwnKeys(t) {
-		if !key.Invalidated && (key.Expiration.IsZero() || key.Expiration.After(w.Stack.Clock().Now())) {
-			ids = append(ids, key.ID)
-		}
+	ids, err := w.liveKeys(context.WithoutCancel(t.Context()))
+	if err != nil {
+		t.Fatalf("asking the server for its keys: %s", err)
 	}
 	return ids
 }
@@ -153,6 +151,22 @@ func (w *World) Sent() []string {
 		front.ResetRequests()
 	}
 	return sent
+}
+
+func (w *World) keysOf(ctx context.Context, username string) ([]fakestack.KeyRecord, error) {
+	keys, err := w.Keys(ctx)
+	return slices.DeleteFunc(keys, func(k fakestack.KeyRecord) bool { return k.Username != username }), err
+}
+
+func (w *World) liveKeys(ctx context.Context) ([]string, error) {
+	keys, err := w.keysOf(ctx, w.Username)
+	var ids []string
+	for _, key := range keys {
+		if !key.Invalidated && (key.Expiration.IsZero() || key.Expiration.After(w.Stack.Clock().Now())) {
+			ids = append(ids, key.ID)
+		}
+	}
+	return ids, err
 }
 
 // Unique returns a name that no other test uses.

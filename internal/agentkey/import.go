@@ -30,21 +30,25 @@ var ErrNoKeyName = errors.New("the import id is neither the id of a key, 20 lett
 func (s *Service) Import(ctx context.Context, name secret.Text) (Imported, error) {
 	imported := Imported{}
 	id := name.Reveal()
-	if keyID, apiKey, ok := credential.SplitAPIKey(id); ok {
+	keyID, apiKey, encoded := credential.SplitAPIKey(id)
+	if encoded {
+		id = keyID
+	}
+	if !idFormat.MatchString(id) {
+		return Imported{}, ErrNoKeyName
+	}
+	if encoded {
 		identity, err := s.manager.AuthenticateKey(ctx, name)
 		if errors.Is(err, apierror.ErrUnauthorized) {
-			return Imported{}, &UnfitError{ID: keyID, Reasons: []string{"Elasticsearch does not accept its secret: the key is revoked or expired, or the secret is not its own"}}
+			return Imported{}, &UnfitError{ID: id, Reasons: []string{"Elasticsearch does not accept its secret: the key is revoked or expired, or the secret is not its own"}}
 		}
 		if err != nil {
 			return Imported{}, err
 		}
-		if identity.APIKeyID != keyID {
-			return Imported{}, &UnfitError{ID: keyID, Reasons: []string{fmt.Sprintf("Elasticsearch took the secret for that of %s", identity)}}
+		if identity.APIKeyID != id {
+			return Imported{}, &UnfitError{ID: id, Reasons: []string{fmt.Sprintf("Elasticsearch took the secret for that of %s", identity)}}
 		}
-		id, imported.APIKey, imported.Encoded = keyID, secret.New(apiKey), name
-	}
-	if !idFormat.MatchString(id) {
-		return Imported{}, ErrNoKeyName
+		imported.APIKey, imported.Encoded = secret.New(apiKey), name
 	}
 	reading, err := s.Read(ctx, Ref{ID: id})
 	if err != nil {

@@ -21,25 +21,27 @@ const (
 // may show up only after the connection was lost.
 var lookAgain = []time.Duration{0, 2 * time.Second, 3 * time.Second}
 
-// investigate finds out what it can about a create whose answer was lost, and returns it as an *UndecidedError.
-func (s *Service) investigate(ctx context.Context, spec Spec, started time.Time, failure *apierror.Error) error {
+// investigate finds out what it can about a create that has failed. It looks once where Kibana has refused, and again
+// after a while where nobody knows what has become of the request.
+func (s *Service) investigate(ctx context.Context, spec Spec, started time.Time, failure *apierror.Error) *UndecidedError {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), investigationTimeout)
 	defer cancel()
 	undecided := &UndecidedError{Spec: spec, Since: started, Cause: failure}
-	creator, err := s.owner.Authenticate(ctx)
-	if err != nil {
-		undecided.SearchFailure = err
+	undecided.Creator, undecided.SearchFailure = s.owner.Authenticate(ctx)
+	if undecided.SearchFailure != nil {
 		return undecided
 	}
-	undecided.Creator = creator
-	for _, pause := range lookAgain {
-		if err := s.clock.Sleep(ctx, pause); err != nil {
-			undecided.SearchFailure = err
-			return undecided
+	pauses := lookAgain
+	if !failure.Undecided {
+		pauses = pauses[:1]
+	}
+	for _, pause := range pauses {
+		if undecided.SearchFailure = s.clock.Sleep(ctx, pause); undecided.SearchFailure != nil {
+			break
 		}
-		undecided.Candidates, undecided.SearchFailure = s.candidates(ctx, spec, creator, s.clock.Now().Sub(started))
+		undecided.Candidates, undecided.SearchFailure = s.candidates(ctx, spec, undecided.Creator, s.clock.Now().Sub(started))
 		if len(undecided.Candidates) > 0 || undecided.SearchFailure != nil {
-			return undecided
+			break
 		}
 	}
 	return undecided

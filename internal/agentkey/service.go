@@ -104,7 +104,7 @@ func NewService(kibana Kibana, owner, manager Elasticsearch, clock clock.Clock) 
 	return &Service{kibana: kibana, owner: owner, manager: manager, clock: clock}
 }
 
-// Create creates a key with exactly one request that reaches Kibana. When it is unknown whether the key was created, the
+// Create creates a key with exactly one request that reaches Kibana. When a key may have been created all the same, the
 // error is an *UndecidedError that names the candidates; every other error means that there is no new key.
 func (s *Service) Create(ctx context.Context, spec Spec) (Created, error) {
 	started := s.clock.Now()
@@ -114,10 +114,16 @@ func (s *Service) Create(ctx context.Context, spec Spec) (Created, error) {
 		return created, nil
 	}
 	var failure *apierror.Error
-	if errors.As(err, &failure) && failure.Undecided {
-		return Created{}, s.investigate(ctx, spec, started, failure)
+	if !errors.As(err, &failure) || failure.Undelivered {
+		return Created{}, err
 	}
-	return Created{}, err
+	undecided := s.investigate(ctx, spec, started, failure)
+	// A refusal is taken at its word, unless there is a key that speaks against it: whatever stands before Kibana can
+	// refuse too, and do so when Kibana has acted.
+	if !failure.Undecided && len(undecided.Candidates) == 0 {
+		return Created{}, err
+	}
+	return Created{}, undecided
 }
 
 // Read returns what has become of a key. Missing means that it would have been seen: where the caller can see only his own

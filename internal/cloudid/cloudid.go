@@ -4,6 +4,7 @@ package cloudid
 import (
 	"encoding/base64"
 	"errors"
+	"strconv"
 	"strings"
 )
 
@@ -19,7 +20,7 @@ var (
 	errBase64   = errors.New("the part after the last \":\" is not base64; copy the whole Cloud ID from the deployment's page")
 	errParts    = errors.New("the decoded text is not host$elasticsearch[$kibana]; copy the whole Cloud ID from the deployment's page")
 	errUnsafe   = errors.New("a host in the Cloud ID holds a character that no host name has, so credentials could be sent elsewhere; get the Cloud ID from the deployment's page")
-	errBadPort  = errors.New("a port in the Cloud ID is not a number")
+	errBadPort  = errors.New("a port in the Cloud ID is not a number from 1 to 65535")
 	errNoSearch = errors.New("the Cloud ID names no Elasticsearch")
 )
 
@@ -72,7 +73,7 @@ func split(part, defaultPort string) (name, port string, err error) {
 	if !ok {
 		port = defaultPort
 	}
-	if strings.Trim(port, "0123456789") != "" || port == "" || len(port) > 5 {
+	if number, err := strconv.ParseUint(port, 10, 16); err != nil || number == 0 {
 		return "", "", errBadPort
 	}
 	for _, r := range name {

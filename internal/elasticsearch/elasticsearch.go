@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 
@@ -64,6 +65,9 @@ func (c *Client) Authenticate(ctx context.Context) (agentkey.Identity, error) {
 	if err := c.call(ctx, esapi.SecurityAuthenticateRequest{}, &body); err != nil {
 		return agentkey.Identity{}, err
 	}
+	if body.Username == "" || body.Realm.Name == "" {
+		return agentkey.Identity{}, wrongAnswer(http.MethodGet, "/_security/_authenticate", "the answer does not say who is asking")
+	}
 	return agentkey.Identity{
 		Username: body.Username, Realm: body.Realm.Name, APIKeyID: body.APIKey.ID, Cloud: body.APIKey.ManagedBy == "cloud",
 	}, nil
@@ -93,7 +97,8 @@ func (c *Client) SeesEveryKey(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-// FindKeys implements agentkey.Elasticsearch. It returns at most the first thousand.
+// FindKeys implements agentkey.Elasticsearch. It returns at most the first thousand. An answer that does not list what was
+// asked for is an error, for an empty list would be taken for "deleted".
 func (c *Client) FindKeys(ctx context.Context, query agentkey.Query) ([]agentkey.Key, error) {
 	var body struct {
 		Total *int      `json:"total"`
@@ -102,12 +107,14 @@ func (c *Client) FindKeys(ctx context.Context, query agentkey.Query) ([]agentkey
 	if err := c.call(ctx, esapi.SecurityQueryAPIKeysRequest{Body: encode(toQuery(query))}, &body); err != nil {
 		return nil, err
 	}
-	if body.Total == nil {
-		// An empty list would be taken for "deleted".
+	if body.Total == nil || (*body.Total > 0 && len(body.Keys) == 0) {
 		return nil, wrongAnswer(http.MethodPost, "/_security/_query/api_key", "the answer is not a list of API keys")
 	}
 	var keys []agentkey.Key
 	for _, key := range body.Keys {
+		if len(query.IDs) > 0 && !slices.Contains(query.IDs, key.ID) {
+			return nil, wrongAnswer(http.MethodPost, "/_security/_query/api_key", "the answer lists another key than was asked for")
+		}
 		keys = append(keys, key.fromAPI())
 	}
 	return keys, nil
@@ -171,7 +178,7 @@ func (c *Client) Invalidate(ctx context.Context, id string, owner bool) (bool, e
 	if body.ErrorCount > 0 { // With HTTP 200 (contract B4).
 		failure := wrongAnswer(http.MethodDelete, "/_security/api_key", fmt.Sprintf("%d errors", body.ErrorCount))
 		if len(body.ErrorDetails) > 0 {
-			failure.Type, failure.Reason = transport.Clean(body.ErrorDetails[0].Type), transport.Clean(body.ErrorDetails[0].Reason)
+			failure.Type, failure.Reason = c.transport.Safe(body.ErrorDetails[0].Type), c.transport.Safe(body.ErrorDetails[0].Reason)
 		}
 		return false, failure
 	}
@@ -180,15 +187,29 @@ func (c *Client) Invalidate(ctx context.Context, id string, owner bool) (bool, e
 
 // call sends a request and decodes its answer.
 func (c *Client) call(ctx context.Context, request esapi.Request, into any) error {
-	res, err := request.Do(ctx, c.transport)
+	sender := &sender{Client: c.transport}
+	res, err := request.Do(ctx, sender)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = res.Body.Close() }()
 	if json.NewDecoder(res.Body).Decode(into) != nil {
-		return wrongAnswer("", "", "the answer is not the expected JSON")
+		return wrongAnswer(sender.sent.Method, sender.sent.URL.Path, "the answer is not the expected JSON")
 	}
 	return nil
+}
+
+// sender remembers the request that go-elasticsearch makes, for errors.
+type sender struct {
+	*transport.Client
+
+	sent *http.Request
+}
+
+// Perform implements esapi.Transport.
+func (s *sender) Perform(req *http.Request) (*http.Response, error) {
+	s.sent = req
+	return s.Client.Perform(req)
 }
 
 func wrongAnswer(method, path, reason string) *apierror.Error {

@@ -16,8 +16,10 @@ func explain(failure *apierror.Error, answer *transport.Answer) {
 		StatusCode int             `json:"statusCode"` // Kibana's name for status
 	}
 	err := json.Unmarshal(answer.Body, &body)
+	// Gateways that are overloaded or cannot reach Elasticsearch answer in many forms, Kibana's too.
+	passing := failure.Status >= http.StatusInternalServerError || failure.Kind == apierror.ErrRateLimited || failure.Kind == apierror.ErrTimeout
 	switch {
-	case err == nil && body.StatusCode != 0, answer.Header.Get("Kbn-Name") != "":
+	case answer.Header.Get("Kbn-Name") != "", err == nil && body.StatusCode != 0 && !passing:
 		failure.Kind, failure.Reason = apierror.ErrWrongProduct, "this is Kibana, not Elasticsearch"
 		return
 	case err != nil || body.Error == nil:
@@ -25,7 +27,7 @@ func explain(failure *apierror.Error, answer *transport.Answer) {
 		if contentType := answer.Header.Get("Content-Type"); contentType != "" {
 			failure.Reason += " (its content type is " + contentType + ")"
 		}
-		if failure.Status < http.StatusInternalServerError && failure.Kind != apierror.ErrRateLimited && failure.Kind != apierror.ErrTimeout {
+		if !passing {
 			failure.Kind = apierror.ErrWrongProduct
 		}
 		return

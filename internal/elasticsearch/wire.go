@@ -66,12 +66,25 @@ func (d wireDescriptor) fromAPI() agentkey.RoleDescriptor {
 		case "metadata", "transient_metadata", "description":
 			// These grant nothing.
 		default:
-			if text := string(d[part]); text != "[]" && text != "{}" && text != "null" {
+			if !isEmpty(d[part]) {
 				descriptor.Other = append(descriptor.Other, part)
 			}
 		}
 	}
 	return descriptor
+}
+
+// isEmpty reports whether the part of a descriptor grants nothing.
+func isEmpty(part json.RawMessage) bool {
+	var value any
+	_ = json.Unmarshal(part, &value) // It was valid when the whole was decoded.
+	switch value := value.(type) {
+	case []any:
+		return len(value) == 0
+	case map[string]any:
+		return len(value) == 0
+	}
+	return value == nil
 }
 
 func fromMillis(millis int64) time.Time {

@@ -18,7 +18,10 @@ var (
 	}
 )
 
-const notReady = "Kibana server is not ready yet"
+const (
+	notReady              = "Kibana server is not ready yet"
+	elasticsearchAnswered = "this is Elasticsearch, not Kibana"
+)
 
 // explain reads the body of an error: Kibana's own, or that of whatever answered in its place.
 func explain(failure *apierror.Error, answer *transport.Answer) {
@@ -41,13 +44,18 @@ func explain(failure *apierror.Error, answer *transport.Answer) {
 		} `json:"attributes"`
 	}
 	err := json.Unmarshal(answer.Body, &body)
+	// Gateways that are overloaded or cannot reach Kibana answer in many forms, Elasticsearch's {"status": 504} too.
+	passing := failure.Undecided || failure.Kind == apierror.ErrRateLimited
 	switch {
-	case answer.Header.Get("X-Elastic-Product") == "Elasticsearch", err == nil && body.Status != 0 && body.StatusCode == 0:
-		failure.Kind, failure.Reason, failure.Undecided = apierror.ErrWrongProduct, "this is Elasticsearch, not Kibana", false
+	case answer.Header.Get("X-Elastic-Product") == "Elasticsearch":
+		failure.Kind, failure.Reason, failure.Undecided = apierror.ErrWrongProduct, elasticsearchAnswered, false
+		return
+	case err == nil && body.Status != 0 && body.StatusCode == 0 && !passing:
+		failure.Kind, failure.Reason = apierror.ErrWrongProduct, elasticsearchAnswered
 		return
 	case err != nil || (body.StatusCode == 0 && body.Message == ""):
 		failure.Reason = "not an answer of Kibana" + contentType(answer)
-		if failure.Status < http.StatusInternalServerError && failure.Kind != apierror.ErrRateLimited && failure.Kind != apierror.ErrTimeout {
+		if !passing {
 			failure.Kind = apierror.ErrWrongProduct
 		}
 		return

@@ -75,7 +75,7 @@ func (c *Client) CreateAgentKey(ctx context.Context, spec agentkey.Spec) (agentk
 	if reason != "" {
 		return agentkey.Created{}, &apierror.Error{
 			Product: product, Method: req.Method, URL: c.path, Status: answer.Status, Kind: apierror.ErrWrongAnswer,
-			Reason: reason, Undecided: true,
+			Reason: c.transport.Safe(reason), Undecided: true,
 		}
 	}
 	return created, nil
@@ -100,20 +100,20 @@ func decodeCreated(answer *transport.Answer, spec agentkey.Spec) (agentkey.Creat
 	case key.ID == "":
 		return agentkey.Created{}, "the answer has no agentKey.id" + contentType(answer)
 	case key.APIKey == "":
-		return agentkey.Created{}, fmt.Sprintf("the answer has the id %s but no agentKey.api_key", transport.Clean(key.ID))
+		return agentkey.Created{}, fmt.Sprintf("the answer has the id %s but no agentKey.api_key", key.ID)
 	case key.Name != spec.Name:
-		return agentkey.Created{}, fmt.Sprintf("the answer has the id %s but the name %q instead of %q", transport.Clean(key.ID), transport.Clean(key.Name), spec.Name)
+		return agentkey.Created{}, fmt.Sprintf("the answer has the id %s but the name %q instead of %q", key.ID, key.Name, spec.Name)
 	}
 	encoded := agentkey.Encode(key.ID, key.APIKey)
 	if key.Encoded != "" && key.Encoded != encoded.Reveal() {
-		return agentkey.Created{}, fmt.Sprintf("the answer has the id %s but an agentKey.encoded that is not base64 of id:api_key", transport.Clean(key.ID))
+		return agentkey.Created{}, fmt.Sprintf("the answer has the id %s but an agentKey.encoded that is not base64 of id:api_key", key.ID)
 	}
 	return agentkey.Created{ID: key.ID, Name: key.Name, APIKey: secret.New(key.APIKey), Encoded: encoded}, ""
 }
 
 func contentType(answer *transport.Answer) string {
 	if value := answer.Header.Get("Content-Type"); value != "" {
-		return " (its content type is " + transport.Clean(value) + ")"
+		return " (its content type is " + value + ")"
 	}
 	return ""
 }

@@ -66,10 +66,12 @@ func TestAccAgentKey_hasAWholeLifeInEverySetUp(t *testing.T) {
 			planned(t, plan, acctest.NoOp)
 			silent(t, plan.Diagnostics)
 
-			w.Sent()
 			silent(t, core.Destroy())
 			if got := ownerFlags(t, w); !slices.Equal(got, test.owner) {
 				t.Errorf("owner flags %v instead of %v", got, test.owner)
+			}
+			if slices.Contains(w.Sent(), "GET /") {
+				t.Error("GET / was sent, which takes the privilege monitor")
 			}
 			if !isRevoked(t, w, id) {
 				t.Error("the key is not revoked")

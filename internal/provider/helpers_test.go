@@ -266,6 +266,21 @@ func ownerFlags(t *testing.T, w *acctest.World) []bool {
 	return flags
 }
 
+// askedOnce fails the test unless Kibana was asked for a key exactly once since the last reset of the log: what is refused
+// is not tried again.
+func askedOnce(t *testing.T, w *acctest.World) {
+	t.Helper()
+	asked := 0
+	for _, request := range w.Stack.Kibana.Requests() {
+		if request.Method == "POST" && strings.HasSuffix(request.Path, createRoute) {
+			asked++
+		}
+	}
+	if asked != 1 {
+		t.Errorf("Kibana was asked for a key %d times", asked)
+	}
+}
+
 // closedPort returns the URL of a port of the loopback on which nobody listens.
 func closedPort(t *testing.T) string {
 	t.Helper()

@@ -285,11 +285,12 @@ func TestAccAgentKey_manyAreManagedAtOnce(t *testing.T) {
 func TestAccAgentKey_requestsEndWhenTheRequestTimeoutIsOver(t *testing.T) {
 	t.Parallel()
 	w := acctest.New(t)
-	provider := w.ProviderConfig(w.BasicAuth(), nil)
-	provider["request_timeout"] = "1s"
-	core := w.Core(t, provider)
+	core := w.Core(t, nil)
 	id := create(t, core, config("checkout"))
 
+	provider := w.ProviderConfig(w.BasicAuth(), nil)
+	provider["request_timeout"] = "1s"
+	core.SetProvider(provider)
 	inject(t, w.Stack.Elasticsearch, fakestack.Hang().On(toQuery).Once())
 	started := time.Now()
 	silent(t, core.Refresh())

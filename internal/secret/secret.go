@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 )
 
@@ -55,7 +56,8 @@ func (t Text) LogValue() slog.Value { return slog.StringValue(Redacted) }
 
 // Scrub replaces every secret found in text. Servers and proxies may echo what they were sent.
 func Scrub(text string, secrets ...Text) string {
-	for _, s := range secrets {
+	// The longest goes first: a secret that holds another one could not be found any more once that is replaced.
+	for _, s := range slices.SortedFunc(slices.Values(secrets), func(a, b Text) int { return len(b.Reveal()) - len(a.Reveal()) }) {
 		if !s.IsZero() {
 			text = strings.ReplaceAll(text, s.Reveal(), Redacted)
 		}

@@ -19,6 +19,12 @@ import (
 // maxReason bounds what is shown of a server's words, in bytes.
 const maxReason = 2048
 
+// What crypto/tls calls an alert from the other side and one of its own, as the Op of a net.OpError.
+const (
+	remoteAlert = "remote error"
+	localAlert  = "local error"
+)
+
 var errTooLarge = errors.New("the answer is larger than " + strconv.Itoa(maxBody>>20) + " MiB")
 
 // judge turns what came back into an error, or into nil if it is a whole 2xx answer.
@@ -36,9 +42,7 @@ func (c *Client) judge(req *http.Request, answer *Answer, err error, connected b
 		}
 		return c.failed(req, failure)
 	case err != nil:
-		failure := noAnswer(req.Context(), err, true)
-		failure.Status = answer.Status
-		return c.failed(req, failure)
+		return c.failed(req, noAnswer(req.Context(), err, true))
 	}
 	return nil
 }
@@ -46,16 +50,18 @@ func (c *Client) judge(req *http.Request, answer *Answer, err error, connected b
 // failed completes an error with the request, and makes the server's words safe to show.
 func (c *Client) failed(req *http.Request, failure *apierror.Error) *apierror.Error {
 	failure.Product, failure.Method, failure.URL = c.config.Product, req.Method, address(req.URL)
-	failure.Reason = Clean(secret.Scrub(failure.Reason, c.secrets...))
-	failure.Type = Clean(secret.Scrub(failure.Type, c.secrets...))
+	failure.Reason, failure.Type = c.Safe(failure.Reason), c.Safe(failure.Type)
 	return failure
 }
 
 // noAnswer classifies an error of the network.
 func noAnswer(ctx context.Context, err error, connected bool) *apierror.Error {
+	// With TLS 1.3 a client learns only after its first request that the server has refused its certificate, unread.
+	connected = connected && !isCertificateRefused(err)
 	failure := &apierror.Error{Kind: apierror.ErrDisconnected, Reason: err.Error(), Cause: err, Undelivered: !connected, Undecided: connected}
 	var dns *net.DNSError
 	var timeout net.Error
+	var record tls.RecordHeaderError
 	switch {
 	case errors.Is(context.Cause(ctx), context.Canceled):
 		failure.Kind = apierror.ErrInterrupted
@@ -63,6 +69,8 @@ func noAnswer(ctx context.Context, err error, connected bool) *apierror.Error {
 		failure.Kind = apierror.ErrWrongAnswer
 	case errors.As(err, &dns):
 		failure.Kind = apierror.ErrUnreachable
+	case !connected && errors.As(err, &record) && string(record.RecordHeader[:]) == "HTTP/":
+		failure.Kind, failure.Reason = apierror.ErrTLS, "the server speaks plain HTTP here; if it is meant to, the URL begins with http://"
 	case !connected && isTLS(err):
 		failure.Kind = apierror.ErrTLS
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
@@ -77,14 +85,19 @@ func isTLS(err error) bool {
 	var (
 		verification *tls.CertificateVerificationError
 		record       tls.RecordHeaderError
-		alert        tls.AlertError
+		network      *net.OpError
 		authority    x509.UnknownAuthorityError
 		hostname     x509.HostnameError
 		invalid      x509.CertificateInvalidError
 	)
-	return errors.Is(err, errFingerprint) || errors.As(err, &verification) || errors.As(err, &record) || errors.As(err, &alert) ||
+	return errors.Is(err, errFingerprint) || errors.Is(err, errNoHost) || errors.As(err, &verification) || errors.As(err, &record) ||
 		errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &invalid) ||
-		strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
+		(errors.As(err, &network) && (network.Op == remoteAlert || network.Op == localAlert))
+}
+
+func isCertificateRefused(err error) bool {
+	var network *net.OpError
+	return errors.As(err, &network) && network.Op == remoteAlert && strings.Contains(network.Err.Error(), "certificate")
 }
 
 // kindOf is what a status says when nothing better is known.
@@ -126,6 +139,9 @@ func location(header http.Header) string {
 	}
 	return address(target)
 }
+
+// Safe makes a server's words safe to show: without the client's credentials, and as Clean does.
+func (c *Client) Safe(text string) string { return Clean(secret.Scrub(text, c.secrets...)) }
 
 // Clean makes a server's words safe to show: one line without control characters, so that they cannot forge terminal
 // output, of at most 2 KiB.

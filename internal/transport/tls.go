@@ -6,12 +6,20 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"os"
 	"strings"
 
 	"github.com/elastic/terraform-provider-apm/internal/secret"
+)
+
+var (
+	errFingerprint = errors.New("no certificate of the server has the configured ca_fingerprint")
+	errNoHost      = errors.New("the name of the server is not known, so its certificate cannot be verified")
 )
 
 // TLS says how a server is trusted and how the client shows itself. The zero value trusts the system's authorities.
@@ -38,10 +46,10 @@ func (e *OptionError) Error() string { return e.Option + ": " + e.Err.Error() }
 // Unwrap returns the reason.
 func (e *OptionError) Unwrap() error { return e.Err }
 
-// Config reads the files and returns the TLS configuration. The error is always an *OptionError.
-func (t TLS) Config() (*tls.Config, error) {
+// Config reads the files and returns the TLS configuration for servers at urls. The error is always an *OptionError.
+func (t TLS) Config(urls ...*url.URL) (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: t.Insecure} //nolint:gosec // The user's explicit choice, warned about by the provider.
-	if err := t.trust(config); err != nil {
+	if err := t.trust(config, urls); err != nil {
 		return nil, err
 	}
 	if err := t.identify(config); err != nil {
@@ -51,7 +59,7 @@ func (t TLS) Config() (*tls.Config, error) {
 }
 
 // trust sets whom the client believes.
-func (t TLS) trust(config *tls.Config) error {
+func (t TLS) trust(config *tls.Config, urls []*url.URL) error {
 	if t.CAFile != "" || t.CAData != "" {
 		option, data, err := fileOrData("ca_file", t.CAFile, "ca_data", []byte(t.CAData))
 		if err != nil {
@@ -67,7 +75,7 @@ func (t TLS) trust(config *tls.Config) error {
 		if err != nil || len(want) != sha256.Size {
 			return &OptionError{"ca_fingerprint", errors.New("not a SHA-256 fingerprint: 64 hexadecimal digits, with or without colons, are expected")}
 		}
-		pin(config, want)
+		pin(config, want, addresses(urls))
 	}
 	return nil
 }
@@ -88,13 +96,17 @@ func (t TLS) identify(config *tls.Config) error {
 	if err != nil {
 		return err
 	}
-	_, key, err := fileOrData("key_file", t.KeyFile, "key_data", []byte(t.KeyData.Reveal()))
+	keyOption, key, err := fileOrData("key_file", t.KeyFile, "key_data", []byte(t.KeyData.Reveal()))
 	if err != nil {
 		return err
 	}
+	if block, _ := pem.Decode(key); block == nil {
+		return &OptionError{keyOption, errors.New("no PEM key found; it must start with -----BEGIN PRIVATE KEY----- or the like")}
+	}
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
-		return &OptionError{certOption, fmt.Errorf("the client certificate and its key cannot be used: %w", err)}
+		// The library quotes what it found between the dashes, which is anything if the wrong file was named.
+		return &OptionError{certOption, errors.New("the client certificate and its key cannot be used: " + Clean(err.Error()))}
 	}
 	config.Certificates = []tls.Certificate{pair}
 	return nil
@@ -114,7 +126,8 @@ func fileOrData(fileOption, path, dataOption string, data []byte) (string, []byt
 
 // pin trusts a chain that holds the certificate with the given SHA-256. An authority so named must have signed the
 // server's certificate, and the certificate must be for the host; a server's own certificate so named is trusted as it is.
-func pin(config *tls.Config, want []byte) {
+// hosts are the IP addresses that the client connects to: where a host is one, the connection does not know its name.
+func pin(config *tls.Config, want []byte, hosts []string) {
 	config.InsecureSkipVerify = true // Go's own check is replaced by the one below, which is stricter.
 	config.VerifyConnection = func(state tls.ConnectionState) error {
 		for i, certificate := range state.PeerCertificates {
@@ -125,18 +138,38 @@ func pin(config *tls.Config, want []byte) {
 			if i == 0 {
 				return nil
 			}
-			roots, intermediates := x509.NewCertPool(), x509.NewCertPool()
-			roots.AddCert(certificate)
-			for _, other := range state.PeerCertificates[1:] {
-				intermediates.AddCert(other)
-			}
-			_, err := state.PeerCertificates[0].Verify(x509.VerifyOptions{
-				DNSName: state.ServerName, Roots: roots, Intermediates: intermediates,
-			})
-			return err
+			return verify(state, certificate, hosts)
 		}
 		return errFingerprint
 	}
 }
 
-var errFingerprint = errors.New("no certificate of the server has the configured ca_fingerprint")
+// verify checks the server's certificate as Go does, with authority as the only root.
+func verify(state tls.ConnectionState, authority *x509.Certificate, hosts []string) error {
+	options := x509.VerifyOptions{Roots: x509.NewCertPool(), Intermediates: x509.NewCertPool()}
+	options.Roots.AddCert(authority)
+	for _, other := range state.PeerCertificates[1:] {
+		options.Intermediates.AddCert(other)
+	}
+	if state.ServerName != "" {
+		hosts = []string{state.ServerName}
+	}
+	err := errNoHost
+	for _, options.DNSName = range hosts {
+		if _, err = state.PeerCertificates[0].Verify(options); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// addresses returns those hosts that are IP addresses.
+func addresses(urls []*url.URL) []string {
+	var hosts []string
+	for _, u := range urls {
+		if net.ParseIP(u.Hostname()) != nil {
+			hosts = append(hosts, u.Hostname())
+		}
+	}
+	return hosts
+}

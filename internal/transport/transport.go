@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/elastic/elastic-transport-go/v8/elastictransport"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
@@ -30,6 +31,8 @@ const (
 	// idleConnections is how many connections to a host stay open between requests; Terraform runs 10 operations at a
 	// time, and up to some hundreds when asked to.
 	idleConnections = 100
+
+	unsendable = "the token or API key holds a line break or another control character, which no header can carry; check how it was copied or read"
 )
 
 // Config is what a Client needs. Product, URLs and Explain are required.
@@ -75,7 +78,7 @@ type Client struct {
 
 // New returns a client. The error is an *OptionError when a TLS option cannot be used.
 func New(config Config) (*Client, error) {
-	tlsConfig, err := config.TLS.Config()
+	tlsConfig, err := config.TLS.Config(config.URLs...)
 	if err != nil {
 		return nil, err
 	}
@@ -136,15 +139,24 @@ func (c *Client) Perform(req *http.Request) (*http.Response, error) {
 }
 
 // Do sends req, whose URL holds only path and query, and returns a 2xx answer. Every error is an *apierror.Error.
+//
+// The end of req's context cuts a Repeatable request at once. A request of the policy OnlyUndelivered that is under way
+// runs on, for at most RequestTimeout, because its answer may be the only copy of a secret. Nothing is sent afterwards.
 func (c *Client) Do(req *http.Request, repeat Repeat) (*Answer, error) {
 	body, err := readAll(req)
 	if err != nil {
 		return nil, c.failed(req, &apierror.Error{Kind: apierror.ErrBadRequest, Reason: err.Error(), Cause: err, Undelivered: true})
 	}
+	if strings.ContainsFunc(c.config.Credential.Authorization().Reveal(), unicode.IsControl) {
+		return nil, c.failed(req, &apierror.Error{Kind: apierror.ErrBadRequest, Reason: unsendable, Undelivered: true})
+	}
 	ctx := req.Context()
 	patience := patience(ctx)
 	for attempt := 1; ; attempt++ {
-		answer, header, failure := c.attempt(req, body, attempt)
+		if err := ctx.Err(); err != nil {
+			return nil, c.failed(req, noAnswer(ctx, err, false))
+		}
+		answer, header, failure := c.attempt(req, body, repeat, attempt)
 		if failure == nil {
 			return answer, nil
 		}
@@ -164,13 +176,18 @@ func (c *Client) Do(req *http.Request, repeat Repeat) (*Answer, error) {
 }
 
 // attempt sends the request once. With an error it returns the answer's header, if there was an answer.
-func (c *Client) attempt(req *http.Request, body []byte, attempt int) (*Answer, http.Header, *apierror.Error) {
-	ctx, cancel := context.WithTimeout(req.Context(), c.config.RequestTimeout)
+func (c *Client) attempt(req *http.Request, body []byte, repeat Repeat, attempt int) (*Answer, http.Header, *apierror.Error) {
+	ctx := req.Context()
+	if repeat == OnlyUndelivered {
+		ctx = context.WithoutCancel(ctx)
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.config.RequestTimeout)
 	defer cancel()
 	connected := false
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected = true }})
 
 	send := req.Clone(ctx)
+	// Without GetBody Go's own transport cannot send a body a second time.
 	send.Body, send.ContentLength, send.GetBody = http.NoBody, int64(len(body)), nil
 	if len(body) > 0 {
 		send.Body = io.NopCloser(bytes.NewReader(body))

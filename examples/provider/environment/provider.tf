@@ -1,0 +1,10 @@
+terraform {
+  required_providers {
+    apm = {
+      source = "elastic/apm"
+    }
+  }
+}
+
+# KIBANA_ENDPOINT, KIBANA_USERNAME, KIBANA_PASSWORD and ELASTICSEARCH_ENDPOINTS say the rest.
+provider "apm" {}

@@ -1,0 +1,101 @@
+package elasticsearch_test
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/elastic/terraform-provider-apm/internal/agentkey"
+	"github.com/elastic/terraform-provider-apm/internal/apierror"
+	"github.com/elastic/terraform-provider-apm/internal/elasticsearch"
+	"github.com/elastic/terraform-provider-apm/internal/transport"
+)
+
+// FuzzClient gives every call whatever bytes for an answer, from the status line on.
+func FuzzClient(f *testing.F) {
+	f.Add([]byte("HTTP/1.1 200 OK\r\n\r\n" + noKeys))
+	f.Add([]byte("HTTP/1.1 400 Bad Request\r\nContent-Type: " + password + "\r\n\r\n" + `{"error":{"type":"x","reason":"` + password + `"}}`))
+	answer, endpoint := answerRaw(f)
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		answer.Store(&raw)
+		client, err := elasticsearch.New(transport.Config{URLs: []*url.URL{endpoint}, Credential: basic(), Clock: impatientClock{}, RequestTimeout: 5 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys, err := client.FindKeys(t.Context(), agentkey.Query{IDs: []string{keyID}})
+		for _, key := range keys {
+			if err != nil || key.ID != keyID {
+				t.Fatal("another key passes for the one that was asked for, or comes with an error")
+			}
+			_ = key.Deviations()
+		}
+		mustBeSafe(t, err)
+		identity, err := client.Authenticate(t.Context())
+		if (identity.Username == "") != (err != nil) {
+			t.Fatal("nobody passes for somebody, or somebody comes with an error")
+		}
+		mustBeSafe(t, err)
+		done, err := client.Invalidate(t.Context(), keyID, true)
+		if done && (err != nil || !strings.Contains(string(raw), "nvalidated_api_keys")) {
+			t.Fatal("the answer names no key, and the key passes for revoked")
+		}
+		mustBeSafe(t, err)
+		for _, call := range []string{"SeesEveryKey", "MissingPrivileges", "UpdateKey"} {
+			mustBeSafe(t, calls()[call](t.Context(), client))
+		}
+	})
+}
+
+// mustBeSafe checks that an error can be shown.
+func mustBeSafe(t *testing.T, err error) {
+	t.Helper()
+	if err == nil {
+		return
+	}
+	var failure *apierror.Error
+	if !errors.As(err, &failure) || failure.Kind == nil {
+		t.Fatalf("got %T, want an *apierror.Error", err)
+	}
+	shown := err.Error() + failure.Reason + failure.Type
+	if strings.ContainsFunc(shown, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }) {
+		t.Fatalf("the error has control characters: %q", shown)
+	}
+	if strings.Contains(shown, password) {
+		t.Fatal("the error shows the password")
+	}
+}
+
+// answerRaw serves the stored bytes as the answer to every request.
+func answerRaw(f *testing.F) (*atomic.Pointer[[]byte], *url.URL) {
+	f.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { _ = listener.Close() })
+	answer := &atomic.Pointer[[]byte]{}
+	go func() {
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer func() { _ = connection.Close() }()
+				if r, err := http.ReadRequest(bufio.NewReader(connection)); err == nil {
+					_, _ = io.Copy(io.Discard, r.Body)
+					_, _ = connection.Write(*answer.Load())
+				}
+			}()
+		}
+	}()
+	return answer, &url.URL{Scheme: "http", Host: listener.Addr().String()}
+}

@@ -1,0 +1,101 @@
+package networkfaults_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	toxiproxy "github.com/Shopify/toxiproxy/v2"
+	"github.com/rs/zerolog"
+)
+
+// The directions of a connection: upstream is from the provider to the server.
+const (
+	upstream   = "upstream"
+	downstream = "downstream"
+)
+
+// fault is one way in which a network fails. A fault without a toxic is a proxy that nobody listens on.
+type fault struct {
+	name, direction string
+	toxic           string         // Toxiproxy's name of what it does to one direction
+	attributes      map[string]int // times in ms, rates in KB/s, sizes in bytes
+}
+
+// faults are all that are tried on requests with this timeout.
+func faults(timeout time.Duration) []fault {
+	beyond := timeout + 1500*time.Millisecond
+	all := []fault{{name: "connection refused"}}
+	for _, direction := range []string{upstream, downstream} {
+		all = append(all,
+			fault{"reset", direction, "reset_peer", map[string]int{"timeout": 0}},
+			fault{"late reset", direction, "reset_peer", map[string]int{"timeout": 300}},
+			fault{"silence", direction, "timeout", map[string]int{"timeout": 0}},
+			fault{"silence, then closed", direction, "timeout", map[string]int{"timeout": 300}},
+			fault{"delay", direction, "latency", map[string]int{"latency": 100, "jitter": 50}},
+			fault{"delay beyond the timeout", direction, "latency", map[string]int{"latency": int(beyond.Milliseconds())}},
+			fault{"cut in the head", direction, "limit_data", map[string]int{"bytes": 60}},
+			fault{"cut in the body", direction, "limit_data", map[string]int{"bytes": 330}},
+			fault{"narrow", direction, "bandwidth", map[string]int{"rate": 1}},
+			fault{"in slices", direction, "slicer", map[string]int{"average_size": 8, "size_variation": 4, "delay": 500}},
+			fault{"late close", direction, "slow_close", map[string]int{"delay": 1500}},
+		)
+	}
+	return all
+}
+
+// String names the fault.
+func (f fault) String() string { return strings.TrimSpace(f.name + " " + f.direction) }
+
+// network is what lies between the provider and one server.
+type network struct {
+	t     *testing.T
+	proxy *toxiproxy.Proxy
+}
+
+// newNetwork lays a network to the server, which works.
+func newNetwork(t *testing.T, serverURL string) *network {
+	t.Helper()
+	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
+	n := &network{t: t, proxy: toxiproxy.NewProxy(server, t.Name(), "127.0.0.1:0", strings.TrimPrefix(serverURL, "http://"))}
+	n.start()
+	t.Cleanup(n.proxy.Stop)
+	return n
+}
+
+// url is where the provider finds the server.
+func (n *network) url() string { return "http://" + n.proxy.Listen }
+
+// fail begins a fault.
+func (n *network) fail(f fault) {
+	n.t.Helper()
+	if f.toxic == "" {
+		n.proxy.Stop()
+		return
+	}
+	description, err := json.Marshal(map[string]any{"type": f.toxic, "stream": f.direction, "attributes": f.attributes})
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	if _, err := n.proxy.Toxics.AddToxicJson(bytes.NewReader(description)); err != nil {
+		n.t.Fatalf("making the network fail: %s", err)
+	}
+}
+
+// heal ends every fault.
+func (n *network) heal() {
+	n.t.Helper()
+	if !n.proxy.Enabled {
+		n.start()
+	}
+	n.proxy.Toxics.ResetToxics(n.t.Context())
+}
+
+func (n *network) start() {
+	n.t.Helper()
+	if err := n.proxy.Start(); err != nil {
+		n.t.Fatalf("starting a proxy: %s", err)
+	}
+}
