@@ -185,7 +185,8 @@ func TestCreate_looksAgainForAKeyThatComesUpLate(t *testing.T) {
 	pauses := 0
 	var late agentkey.Ref
 	w.clock.sleeping = func() {
-		if pauses++; pauses == 3 {
+		pauses++
+		if pauses == 3 {
 			late, _ = w.seed(t, nil)
 		}
 	}

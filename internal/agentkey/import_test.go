@@ -68,7 +68,7 @@ func TestImport_refusesWhatIsNoLiveAgentKey(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got, err := keys.Import(t.Context(), secret.New(test.text))
 			if test.words == "" {
-				mustBe[*agentkey.HiddenError](t, err) // The creator would not see another's key.
+				_ = mustBe[*agentkey.HiddenError](t, err) // The creator would not see another's key.
 			} else if unfit := mustBe[*agentkey.UnfitError](t, err); unfit.ID != test.id || !strings.Contains(err.Error(), test.words) {
 				t.Errorf("the error does not say %q of %s: %v", test.words, test.id, err)
 			}

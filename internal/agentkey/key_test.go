@@ -68,7 +68,8 @@ func TestDeviations_tellAnAgentKeyFromAnyOther(t *testing.T) {
 		},
 		"everything at once, sorted": {
 			func(k *agentkey.Key) {
-				k.Type, k.Application, k.RoleDescriptors = "cross_cluster", "x", map[string]agentkey.RoleDescriptor{"a": {Other: []string{"cluster"}}, "b": {Other: []string{"cluster"}}}
+				more := agentkey.RoleDescriptor{Other: []string{"cluster"}}
+				k.Type, k.Application, k.RoleDescriptors = "cross_cluster", "x", map[string]agentkey.RoleDescriptor{"a": more, "b": more}
 			},
 			[]string{
 				`its metadata.application is "x", not "apm"`, "its role descriptor also grants cluster",
@@ -91,7 +92,9 @@ func TestDeviations_tellAnAgentKeyFromAnyOther(t *testing.T) {
 
 func TestPrivileges_areASortedSetOfTheApplication(t *testing.T) {
 	key := agentkey.Key{RoleDescriptors: map[string]agentkey.RoleDescriptor{
-		"a": descriptor("apm", everything, "event:write", "config_agent:read"), "b": descriptor("apm", everything, "event:write"), "c": descriptor("other", everything, "x"),
+		"a": descriptor("apm", everything, "event:write", "config_agent:read"),
+		"b": descriptor("apm", everything, "event:write"),
+		"c": descriptor("other", everything, "x"),
 	}}
 	if got, told := key.Privileges(); !told || !slices.Equal(got, agentkey.Privileges()) {
 		t.Errorf("got %v, %t", got, told)

@@ -3,8 +3,8 @@ package agentkey_test
 import (
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf16"
-	"unicode/utf8"
 
 	"github.com/elastic/terraform-provider-apm/internal/agentkey"
 )
@@ -59,8 +59,8 @@ func FuzzCheckName(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name string) {
 		err := agentkey.CheckName(name)
 		if err != nil {
-			if name != "" && utf8.RuneCountInString(name) > 2 && strings.Contains(err.Error(), name) && strings.ContainsFunc(name, func(r rune) bool { return r < ' ' }) {
-				t.Fatalf("the error repeats control characters: %q", err)
+			if strings.ContainsFunc(err.Error(), unicode.IsControl) {
+				t.Fatalf("the error has control characters: %q", err)
 			}
 			return
 		}

@@ -124,7 +124,7 @@ func TestRead_hidesNothingThatExists(t *testing.T) {
 	ref, key := w.seed(t, nil)
 	for _, caller := range []string{"another", "API key of the creator"} {
 		_, err := w.service(t, caller).Read(t.Context(), ref)
-		mustBe[*agentkey.HiddenError](t, err)
+		_ = mustBe[*agentkey.HiddenError](t, err)
 	}
 	_, err := w.service(t, "nobody").Read(t.Context(), ref)
 	if !errors.Is(err, apierror.ErrForbidden) {
@@ -146,7 +146,7 @@ func TestRead_takesNoFailureForMissing(t *testing.T) {
 			keys := w.service(t, creator)
 			w.Elasticsearch.Inject(fault)
 			_, err := keys.Read(t.Context(), agentkey.Ref{ID: "AAAAAAAAAAAAAAAAAAAA", Username: creator, Realm: "default_native"})
-			mustBe[*apierror.Error](t, err)
+			_ = mustBe[*apierror.Error](t, err)
 		})
 	}
 }

@@ -76,7 +76,7 @@ func TestRevoke_failsWhileTheKeyLives(t *testing.T) {
 			ref, key := w.seed(t, nil)
 			err := keys.Revoke(t.Context(), ref)
 			if caller == "another" {
-				mustBe[*agentkey.HiddenError](t, err)
+				_ = mustBe[*agentkey.HiddenError](t, err)
 			} else if alive := mustBe[*agentkey.StillAliveError](t, err); alive.ID != ref.ID || !errors.Is(err, apierror.ErrForbidden) {
 				t.Errorf("got %v, want a refusal", err)
 			}
@@ -92,8 +92,8 @@ func TestRevoke_looksWhenTheAnswerNamesNoKey(t *testing.T) {
 	// A proxy, say, that answers in the server's place.
 	w.Elasticsearch.Inject(fakestack.Respond(200, nil, `{"invalidated_api_keys":[],"previously_invalidated_api_keys":[],"error_count":0}`).
 		On(fakestack.To("DELETE", "/_security/api_key")))
-	err := keys.Revoke(t.Context(), ref)
-	if alive := mustBe[*agentkey.StillAliveError](t, err); alive.Refusal != nil {
+	alive := mustBe[*agentkey.StillAliveError](t, keys.Revoke(t.Context(), ref))
+	if alive.Refusal != nil {
 		t.Errorf("got the refusal %v", alive.Refusal)
 	}
 	w.mustLive(t, key, true)
@@ -101,7 +101,8 @@ func TestRevoke_looksWhenTheAnswerNamesNoKey(t *testing.T) {
 
 func TestRevoke_isSureAfterALostAnswer(t *testing.T) {
 	for name, fault := range map[string]fakestack.Fault{
-		"closed": fakestack.CloseWithoutAnswer().After(), "reset": fakestack.Reset().After(), "504": fakestack.ProxyHTML(504).After(), "truncated": fakestack.TruncateBody(),
+		"closed": fakestack.CloseWithoutAnswer().After(), "reset": fakestack.Reset().After(), "504": fakestack.ProxyHTML(504).After(),
+		"truncated":     fakestack.TruncateBody(),
 		"closed before": fakestack.CloseWithoutAnswer(), "503 before": fakestack.ProxyHTML(503), "429 before": fakestack.TooManyRequests("3"),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -127,7 +128,7 @@ func TestRevoke_failsWithTheServer(t *testing.T) {
 		if err := keys.Revoke(t.Context(), ref); err == nil {
 			t.Errorf("%s: success", name)
 		} else {
-			mustBe[*apierror.Error](t, err)
+			_ = mustBe[*apierror.Error](t, err)
 		}
 		w.mustLive(t, key, true)
 	}

@@ -52,7 +52,12 @@ type Query struct {
 	// CreatedWithin leaves out what was created earlier than this before now, by the server's clock; CreatedBefore what
 	// was created later. Whole seconds.
 	CreatedWithin, CreatedBefore time.Duration
+	// Page is the number of the page, from 0, of PageSize keys each in the order of their creation.
+	Page int
 }
+
+// PageSize is how many keys FindKeys returns at most.
+const PageSize = 1000
 
 // Update is a change of a key. What is zero stays as it is.
 type Update struct {
@@ -68,6 +73,7 @@ type Service struct {
 	owner, manager Elasticsearch
 	clock          clock.Clock
 	made           registry
+	list           listing
 	server         serverClock
 	creator        cachedIdentity
 }

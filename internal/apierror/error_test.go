@@ -55,7 +55,8 @@ func TestError_isItsKindAndItsCause(t *testing.T) {
 	case !errors.As(err, &found) || found != withCause:
 		t.Error("the error itself is not found")
 	}
-	if withoutCause := error(&apierror.Error{Kind: apierror.ErrServer}); !errors.Is(withoutCause, apierror.ErrServer) || errors.Is(withoutCause, context.Canceled) {
+	var withoutCause error = &apierror.Error{Kind: apierror.ErrServer}
+	if !errors.Is(withoutCause, apierror.ErrServer) || errors.Is(withoutCause, context.Canceled) {
 		t.Error("an error without cause is not just its kind")
 	}
 }

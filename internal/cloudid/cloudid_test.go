@@ -16,7 +16,7 @@ func TestParse_findsTheAddresses(t *testing.T) {
 	tests := map[string]struct {
 		id, elasticsearch, kibana string
 	}{
-		"label":                               {"staging:" + encode("eu.example.com$es-uuid$kb-uuid"), "https://es-uuid.eu.example.com:443", "https://kb-uuid.eu.example.com:443"},
+		"label":                               {"x:" + encode("eu.example.com$es-1$kb-1"), "https://es-1.eu.example.com:443", "https://kb-1.eu.example.com:443"},
 		"no label":                            {encode("example.com$es$kb"), "https://es.example.com:443", "https://kb.example.com:443"},
 		"empty label":                         {":" + encode("example.com$es$kb"), "https://es.example.com:443", "https://kb.example.com:443"},
 		"padding of one, colons in the label": {"my:odd::label:" + encode("example.com$es$kb"), "https://es.example.com:443", "https://kb.example.com:443"},
@@ -82,7 +82,9 @@ func TestParse_refusesWhatIsNoCloudID(t *testing.T) {
 func TestParse_refusesCharactersThatSendCredentialsElsewhere(t *testing.T) {
 	for _, character := range []string{"@", "/", "?", "#", "\\", "%", " ", "\t", "\n", "\r", "\x00", "[", "]", "<", ";", "&", "=", "é", "\u202e", "\xff"} {
 		for name, decoded := range map[string]string{
-			"host": "evil" + character + "example.com$es$kb", "Elasticsearch": "example.com$evil" + character + "es$kb", "Kibana": "example.com$es$evil" + character + "kb",
+			"host":          "evil" + character + "example.com$es$kb",
+			"Elasticsearch": "example.com$evil" + character + "es$kb",
+			"Kibana":        "example.com$es$evil" + character + "kb",
 		} {
 			t.Run(name+" "+character, func(t *testing.T) {
 				mustRefuse(t, "x:"+encode(decoded), "credentials")
@@ -108,7 +110,8 @@ func mustRefuse(t *testing.T, id, words string) {
 func FuzzParse(f *testing.F) {
 	for _, decoded := range []string{
 		"", "example.com", "example.com$es", "example.com$es$", "example.com$es$kb", "example.com:9243$es:9244$kb:9245", "$es$kb",
-		"example.com$@evil.example$kb", "example.com/$es$kb", "example.com#$es$kb", "example.com?$es$kb", "ex\nample.com$es$kb", "..$..$..", "example.com:65536$es$kb",
+		"example.com$@evil.example$kb", "example.com/$es$kb", "example.com#$es$kb", "example.com?$es$kb", "ex\nample.com$es$kb", "..$..$..",
+		"example.com:65536$es$kb",
 	} {
 		f.Add("label:" + encode(decoded))
 	}

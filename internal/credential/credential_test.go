@@ -104,7 +104,8 @@ func TestCredential_knowsEveryFormOfItsSecret(t *testing.T) {
 }
 
 func TestCredential_isShownByNoVerb(t *testing.T) {
-	for _, c := range []credential.Credential{credential.NewBasic("user", secret.New(apiKey)), credential.NewBearer(secret.New(apiKey)), credential.NewAPIKey(secret.New(apiKey))} {
+	hidden := secret.New(apiKey)
+	for _, c := range []credential.Credential{credential.NewBasic("user", hidden), credential.NewBearer(hidden), credential.NewAPIKey(hidden)} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d"} {
 			if strings.Contains(fmt.Sprintf(verb, c)+fmt.Sprintf(verb, &c), apiKey) {
 				t.Errorf("%s shows the secret", verb)

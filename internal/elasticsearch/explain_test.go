@@ -44,24 +44,26 @@ func TestClient_explainsTheAnswer(t *testing.T) {
 		"500": {500, nil, `{"error":{"type":"null_pointer_exception","reason":null},"status":500}`, apierror.ErrServer, "null_pointer_exception", ""},
 		"503": {503, nil, `{"error":{"type":"cluster_block_exception","reason":"no master"},"status":503}`, apierror.ErrUnavailable, "cluster_block_exception", "no master"},
 
-		"a proxy's 401":     {401, html, page, apierror.ErrWrongProduct, "", "not an answer of Elasticsearch (its content type is text/html)"},
-		"a proxy's 404":     {404, html, page, apierror.ErrWrongProduct, "", "not an answer of Elasticsearch (its content type is text/html)"},
-		"a proxy's 408":     {408, html, page, apierror.ErrTimeout, "", "not an answer of Elasticsearch (its content type is text/html)"},
-		"a proxy's 413":     {413, html, page, apierror.ErrWrongProduct, "", "not an answer of Elasticsearch (its content type is text/html)"},
-		"a proxy's 429":     {429, html, page, apierror.ErrRateLimited, "", "not an answer of Elasticsearch (its content type is text/html)"},
-		"a proxy's 502":     {502, html, page, apierror.ErrUnavailable, "", "not an answer of Elasticsearch (its content type is text/html)"},
-		"Elastic Cloud's":   {404, http.Header{"Content-Type": {"application/json"}}, `{"ok":false,"message":"Unknown resource."}`, apierror.ErrWrongProduct, "", "not an answer of Elasticsearch (its content type is application/json)"},
-		"Kibana's":          {404, nil, `{"statusCode":404,"error":"Not Found","message":"Not Found"}`, apierror.ErrWrongProduct, "", "this is Kibana, not Elasticsearch"},
-		"a gateway's 429":   {429, http.Header{"Content-Type": {"application/json"}}, `{"statusCode":429,"message":"slow down"}`, apierror.ErrRateLimited, "", "not an answer of Elasticsearch (its content type is application/json)"},
-		"Kibana by header":  {404, kibana, page, apierror.ErrWrongProduct, "", "this is Kibana, not Elasticsearch"},
-		"words that forge":  {400, nil, `{"error":{"type":"\u001b[2J","reason":"\u202eevil\nsecond line"}}`, apierror.ErrBadRequest, "\ufffd[2J", "\ufffdevil second line"},
-		"words that repeat": {400, nil, `{"error":{"type":"` + password + `","reason":"bad ` + password + ` given"}}`, apierror.ErrBadRequest, "[redacted]", "bad [redacted] given"},
+		"a proxy's 401":    {401, html, page, apierror.ErrWrongProduct, "", "not an answer of Elasticsearch (its content type is text/html)"},
+		"a proxy's 404":    {404, html, page, apierror.ErrWrongProduct, "", "not an answer of Elasticsearch (its content type is text/html)"},
+		"a proxy's 408":    {408, html, page, apierror.ErrTimeout, "", "not an answer of Elasticsearch (its content type is text/html)"},
+		"a proxy's 413":    {413, html, page, apierror.ErrWrongProduct, "", "not an answer of Elasticsearch (its content type is text/html)"},
+		"a proxy's 429":    {429, html, page, apierror.ErrRateLimited, "", "not an answer of Elasticsearch (its content type is text/html)"},
+		"a proxy's 502":    {502, html, page, apierror.ErrUnavailable, "", "not an answer of Elasticsearch (its content type is text/html)"},
+		"Elastic Cloud's":  {404, http.Header{"Content-Type": {"application/json"}}, `{"ok":false,"message":"Unknown resource."}`, apierror.ErrWrongProduct, "", "not an answer of Elasticsearch (its content type is application/json)"},
+		"Kibana's":         {404, nil, `{"statusCode":404,"error":"Not Found","message":"Not Found"}`, apierror.ErrWrongProduct, "", "this is Kibana, not Elasticsearch"},
+		"a gateway's 429":  {429, http.Header{"Content-Type": {"application/json"}}, `{"statusCode":429,"message":"slow down"}`, apierror.ErrRateLimited, "", "not an answer of Elasticsearch (its content type is application/json)"},
+		"Kibana by header": {404, kibana, page, apierror.ErrWrongProduct, "", "this is Kibana, not Elasticsearch"},
+		"words that forge": {400, nil, `{"error":{"type":"\u001b[2J","reason":"\u202eevil\nsecond line"}}`, apierror.ErrBadRequest, "\ufffd[2J", "\ufffdevil second line"},
+		"words that repeat": {
+			400, nil, `{"error":{"type":"` + password + `","reason":"bad ` + password + ` given"}}`, apierror.ErrBadRequest, "[redacted]", "bad [redacted] given",
+		},
 	}
 	for name, test := range tests {
 		for call, do := range calls() {
 			t.Run(name+" "+call, func(t *testing.T) {
 				client, _ := answering(t, test.status, test.header, test.body)
-				failure := mustFail(t, do(t.Context(), client), test.kind)
+				failure := failureOf(t, do(t.Context(), client), test.kind)
 				if failure.Type != test.errorType || failure.Status != test.status {
 					t.Errorf("type %q, want %q; status %d", failure.Type, test.errorType, failure.Status)
 				}

@@ -2,6 +2,7 @@ package elasticsearch_test
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -21,36 +22,48 @@ import (
 
 // FuzzClient gives every call whatever bytes for an answer, from the status line on.
 func FuzzClient(f *testing.F) {
-	f.Add([]byte("HTTP/1.1 200 OK\r\n\r\n" + noKeys))
-	f.Add([]byte("HTTP/1.1 400 Bad Request\r\nContent-Type: " + password + "\r\n\r\n" + `{"error":{"type":"x","reason":"` + password + `"}}`))
-	answer, endpoint := answerRaw(f)
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		answer.Store(&raw)
-		client, err := elasticsearch.New(transport.Config{URLs: []*url.URL{endpoint}, Credential: basic(), Clock: impatientClock{}, RequestTimeout: 5 * time.Second})
-		if err != nil {
-			t.Fatal(err)
-		}
-		keys, err := client.FindKeys(t.Context(), agentkey.Query{IDs: []string{keyID}})
-		for _, key := range keys {
-			if err != nil || key.ID != keyID {
-				t.Fatal("another key passes for the one that was asked for, or comes with an error")
+	checks := []func(context.Context, *testing.T, *elasticsearch.Client, string) error{
+		func(ctx context.Context, t *testing.T, client *elasticsearch.Client, _ string) error {
+			keys, err := client.FindKeys(ctx, agentkey.Query{IDs: []string{keyID}})
+			for _, key := range keys {
+				if _ = key.Deviations(); err != nil || key.ID != keyID {
+					t.Fatal("another key passes for the one that was asked for, or comes with an error")
+				}
 			}
-			_ = key.Deviations()
-		}
-		mustBeSafe(t, err)
-		identity, err := client.Authenticate(t.Context())
-		if (identity.Username == "") != (err != nil) {
-			t.Fatal("nobody passes for somebody, or somebody comes with an error")
-		}
-		mustBeSafe(t, err)
-		done, err := client.Invalidate(t.Context(), keyID, true)
-		if done && (err != nil || !strings.Contains(string(raw), "nvalidated_api_keys")) {
-			t.Fatal("the answer names no key, and the key passes for revoked")
-		}
-		mustBeSafe(t, err)
-		for _, call := range []string{"SeesEveryKey", "MissingPrivileges", "UpdateKey"} {
-			mustBeSafe(t, calls()[call](t.Context(), client))
-		}
+			return err
+		},
+		func(ctx context.Context, t *testing.T, client *elasticsearch.Client, _ string) error {
+			identity, err := client.Authenticate(ctx)
+			if (identity.Username == "") != (err != nil) {
+				t.Fatal("nobody passes for somebody, or somebody comes with an error")
+			}
+			return err
+		},
+		func(ctx context.Context, t *testing.T, client *elasticsearch.Client, raw string) error {
+			done, err := client.Invalidate(ctx, keyID, true)
+			if done && (err != nil || !strings.Contains(raw, "[")) {
+				t.Fatal("the answer names no key, and the key passes for revoked")
+			}
+			return err
+		},
+	}
+	for _, call := range []string{"SeesEveryKey", "MissingPrivileges", "UpdateKey"} {
+		checks = append(checks, func(ctx context.Context, _ *testing.T, client *elasticsearch.Client, _ string) error {
+			return calls()[call](ctx, client)
+		})
+	}
+	for i := range checks {
+		f.Add(byte(i), []byte("HTTP/1.1 200 OK\r\n\r\n"+noKeys))
+	}
+	f.Add(byte(0), []byte("HTTP/1.1 400 Bad Request\r\nContent-Type: "+password+"\r\n\r\n"+`{"error":{"type":"x","reason":"`+password+`"}}`))
+	answer, endpoint := answerRaw(f)
+	client, err := elasticsearch.New(transport.Config{URLs: []*url.URL{endpoint}, Credential: basic(), Clock: impatientClock{}, RequestTimeout: 5 * time.Second})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, call byte, raw []byte) {
+		answer.Store(&raw)
+		mustBeSafe(t, checks[int(call)%len(checks)](t.Context(), t, client, string(raw)))
 	})
 }
 

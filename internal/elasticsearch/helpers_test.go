@@ -134,8 +134,8 @@ func seed(t *testing.T, stack *fakestack.Stack, changes map[string]any) fakestac
 	return key
 }
 
-// mustFail returns the error, which must be of a kind.
-func mustFail(t *testing.T, err, kind error) *apierror.Error {
+// failureOf returns the error, which must be of a kind.
+func failureOf(t *testing.T, err, kind error) *apierror.Error {
 	t.Helper()
 	var failure *apierror.Error
 	if !errors.As(err, &failure) {
@@ -145,4 +145,10 @@ func mustFail(t *testing.T, err, kind error) *apierror.Error {
 		t.Fatalf("got the kind %q, want %q: %v", failure.Kind, kind, failure)
 	}
 	return failure
+}
+
+// mustFail checks that the error is of a kind.
+func mustFail(t *testing.T, err, kind error) {
+	t.Helper()
+	_ = failureOf(t, err, kind)
 }

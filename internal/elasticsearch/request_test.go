@@ -31,7 +31,9 @@ func TestClient_sendsWhatElasticsearchUnderstands(t *testing.T) {
 	update := func(change agentkey.Update) func(context.Context, *elasticsearch.Client) error {
 		return func(ctx context.Context, c *elasticsearch.Client) error { return c.UpdateKey(ctx, "x", change) }
 	}
-	filter := func(filters string) string { return `{"query":{"bool":{"filter":` + filters + `}},"size":1000}` }
+	filter := func(filters string) string {
+		return `{"query":{"bool":{"filter":` + filters + `}},"size":1000,"sort":["creation"]}`
+	}
 	const whoever = `{"username":"u","authentication_realm":{"name":"r"}}`
 	tests := map[string]struct {
 		call              func(context.Context, *elasticsearch.Client) error
@@ -66,6 +68,10 @@ func TestClient_sendsWhatElasticsearchUnderstands(t *testing.T) {
 		"find expired":    {find(agentkey.Query{ExpiredNow: true}), noKeys, "POST", findKeys, filter(`[{"range":{"expiration":{"lte":"now"}}}]`)},
 		"find younger":    {find(agentkey.Query{CreatedWithin: 89500 * time.Millisecond}), noKeys, "POST", findKeys, filter(`[{"range":{"creation":{"gte":"now-90s"}}}]`)},
 		"find older":      {find(agentkey.Query{CreatedBefore: time.Minute}), noKeys, "POST", findKeys, filter(`[{"range":{"creation":{"lte":"now-60s"}}}]`)},
+		"find more": {
+			find(agentkey.Query{Name: "a", Page: 2}), noKeys, "POST", findKeys,
+			`{"query":{"bool":{"filter":[{"term":{"name":"a"}}]}},"size":1000,"sort":["creation"],"from":2000}`,
+		},
 		"find by everything": {
 			find(agentkey.Query{IDs: []string{"a"}, Name: "n", Username: "u", Application: "apm", Valid: true}), noKeys, "POST", findKeys,
 			filter(`[{"ids":{"values":["a"]}},{"term":{"name":"n"}},{"term":{"username":"u"}},{"term":{"metadata.application":"apm"}},{"term":{"invalidated":false}}]`),

@@ -10,9 +10,6 @@ import (
 	"github.com/elastic/terraform-provider-apm/internal/agentkey"
 )
 
-// pageSize is how many keys one query returns at most; beyond 10,000 Elasticsearch refuses (contract E).
-const pageSize = 1000
-
 // wireKey is a key in the answers of Elasticsearch (contract B2 and B3). Times are milliseconds since 1970.
 type wireKey struct {
 	ID              string                    `json:"id"`
@@ -123,7 +120,13 @@ func toQuery(query agentkey.Query) map[string]any {
 	if query.CreatedBefore > 0 {
 		within("creation", "lte", ago(query.CreatedBefore))
 	}
-	return map[string]any{"query": map[string]any{"bool": map[string]any{"filter": filter}}, "size": pageSize}
+	body := map[string]any{
+		"query": map[string]any{"bool": map[string]any{"filter": filter}}, "size": agentkey.PageSize, "sort": []string{"creation"},
+	}
+	if query.Page > 0 {
+		body["from"] = query.Page * agentkey.PageSize
+	}
+	return body
 }
 
 // ago is date math, which knows no unit below the second.

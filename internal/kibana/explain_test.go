@@ -19,7 +19,7 @@ const page = "<html><head><title>Gateway</title></head></html>"
 
 // Contract A1, the table of answers, and what stands in Kibana's place instead.
 func TestCreateAgentKey_explainsTheAnswer(t *testing.T) {
-	html := http.Header{"Content-Type": {"text/html"}}
+	html, elasticsearch := http.Header{"Content-Type": {"text/html"}}, http.Header{"X-Elastic-Product": {"Elasticsearch"}}
 	tests := map[string]struct {
 		status    int
 		header    http.Header
@@ -63,17 +63,19 @@ func TestCreateAgentKey_explainsTheAnswer(t *testing.T) {
 		"Elastic Cloud's":  {404, nil, `{"ok":false,"message":"Unknown resource."}`, apierror.ErrNotFound, false, "Unknown resource."},
 		"another document": {404, nil, `{"detail":"nothing here"}`, apierror.ErrWrongProduct, false, "not an answer of Kibana"},
 
-		"Elasticsearch's 400":            {400, nil, `{"error":"no handler found for uri [/api/apm/agent_keys] and method [POST]","status":400}`, apierror.ErrWrongProduct, false, "this is Elasticsearch"},
-		"Elasticsearch's 401":            {401, nil, `{"error":{"root_cause":[],"type":"security_exception","reason":"missing authentication credentials"},"status":401}`, apierror.ErrWrongProduct, false, "this is Elasticsearch"},
-		"Elasticsearch's 405 by header":  {405, http.Header{"X-Elastic-Product": {"Elasticsearch"}}, ``, apierror.ErrWrongProduct, false, "this is Elasticsearch"},
-		"Elasticsearch's 503 by header":  {503, http.Header{"X-Elastic-Product": {"Elasticsearch"}}, `{"error":{},"status":503}`, apierror.ErrWrongProduct, false, "this is Elasticsearch"},
-		"words that forge the output":    {400, nil, `{"statusCode":400,"message":"\u001b[2J\u202eevil"}`, apierror.ErrBadRequest, false, "\ufffd[2J\ufffdevil"},
-		"words that repeat the password": {400, nil, `{"statusCode":400,"message":"bad ` + password + ` given"}`, apierror.ErrBadRequest, false, "bad [redacted] given"},
+		"Elasticsearch's 400":           {400, nil, `{"error":"no handler found for uri [/api/apm/agent_keys] and method [POST]","status":400}`, apierror.ErrWrongProduct, false, "this is Elasticsearch"},
+		"Elasticsearch's 401":           {401, nil, `{"error":{"root_cause":[],"type":"security_exception","reason":"missing authentication credentials"},"status":401}`, apierror.ErrWrongProduct, false, "this is Elasticsearch"},
+		"Elasticsearch's 405 by header": {405, elasticsearch, ``, apierror.ErrWrongProduct, false, "this is Elasticsearch"},
+		"Elasticsearch's 503 by header": {503, elasticsearch, `{"error":{},"status":503}`, apierror.ErrWrongProduct, false, "this is Elasticsearch"},
+		"words that forge the output":   {400, nil, `{"statusCode":400,"message":"\u001b[2J\u202eevil"}`, apierror.ErrBadRequest, false, "\ufffd[2J\ufffdevil"},
+		"words that repeat the password": {
+			400, nil, `{"statusCode":400,"message":"bad ` + password + ` given"}`, apierror.ErrBadRequest, false, "bad [redacted] given",
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			_, err := answering(t, test.status, test.header, test.body).CreateAgentKey(t.Context(), spec)
-			failure := mustFail(t, err, test.kind)
+			failure := failureOf(t, err, test.kind)
 			if failure.Undecided != test.undecided || failure.Undelivered || failure.Status != test.status {
 				t.Errorf("undecided %t, want %t; undelivered %t; status %d", failure.Undecided, test.undecided, failure.Undelivered, failure.Status)
 			}
@@ -95,7 +97,7 @@ func TestCreateAgentKey_namesMissingPrivileges(t *testing.T) {
 	body := `{"statusCode":403,"error":"Forbidden","message":"x is missing the following requested privilege(s): event:write",` +
 		`"attributes":{"_inspect":[],"data":{"missingPrivileges":["config_agent:read","event:write\u001b[2J"],"missingClusterPrivileges":["manage_own_api_key"]}}}`
 	_, err := answering(t, 403, nil, body).CreateAgentKey(t.Context(), spec)
-	failure := mustFail(t, err, apierror.ErrForbidden)
+	failure := failureOf(t, err, apierror.ErrForbidden)
 	if diff := cmp.Diff([]string{"config_agent:read", "event:write\ufffd[2J"}, failure.MissingPrivileges); diff != "" {
 		t.Errorf("missing privileges (-want +got):\n%s", diff)
 	}
@@ -108,20 +110,23 @@ func TestCreateAgentKey_explainsWhatTheStandInRefuses(t *testing.T) {
 	grant := func(application string, privileges ...string) fakestack.ApplicationPrivileges {
 		return fakestack.ApplicationPrivileges{Application: application, Privileges: privileges, Resources: []string{"*"}}
 	}
-	feature := grant("kibana-.kibana", "feature_apm.all")
+	feature, one, both := grant("kibana-.kibana", "feature_apm.all"), grant("apm", "event:write"), grant("apm", "event:write", "config_agent:read")
+	role := func(cluster []string, grants ...fakestack.ApplicationPrivileges) fakestack.Role {
+		return fakestack.Role{Cluster: cluster, Applications: grants}
+	}
+	own := []string{"manage_own_api_key"}
 	tests := map[string]struct {
 		version string
 		role    fakestack.Role
-		kind    error
 		missing []string
 		cluster []string
 	}{
-		"nothing":            {"", fakestack.Role{}, apierror.ErrForbidden, nil, nil},
-		"no feature":         {"", fakestack.Role{Cluster: []string{"manage_own_api_key"}, Applications: []fakestack.ApplicationPrivileges{grant("apm", "event:write", "config_agent:read")}}, apierror.ErrForbidden, nil, nil},
-		"one privilege":      {"", fakestack.Role{Cluster: []string{"manage_own_api_key"}, Applications: []fakestack.ApplicationPrivileges{feature, grant("apm", "event:write")}}, apierror.ErrForbidden, []string{"config_agent:read"}, nil},
-		"no cluster":         {"", fakestack.Role{Applications: []fakestack.ApplicationPrivileges{feature, grant("apm", "event:write", "config_agent:read")}}, apierror.ErrForbidden, nil, []string{"manage_own_api_key"}},
-		"feature alone":      {"", fakestack.Role{Applications: []fakestack.ApplicationPrivileges{feature}}, apierror.ErrForbidden, agentkey.Privileges(), []string{"manage_own_api_key"}},
-		"one privilege, 8.9": {"8.9.0", fakestack.Role{Cluster: []string{"manage_own_api_key"}, Applications: []fakestack.ApplicationPrivileges{feature, grant("apm", "event:write")}}, apierror.ErrForbidden, []string{"config_agent:read"}, nil},
+		"nothing":            {"", fakestack.Role{}, nil, nil},
+		"no feature":         {"", role(own, both), nil, nil},
+		"one privilege":      {"", role(own, feature, one), []string{"config_agent:read"}, nil},
+		"no cluster":         {"", role(nil, feature, both), nil, own},
+		"feature alone":      {"", role(nil, feature), agentkey.Privileges(), own},
+		"one privilege, 8.9": {"8.9.0", role(own, feature, one), []string{"config_agent:read"}, nil},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -133,10 +138,11 @@ func TestCreateAgentKey_explainsWhatTheStandInRefuses(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err := newClient(t, stack.KibanaURL(), "", credential.NewBasic("limited", secret.New(password))).CreateAgentKey(t.Context(), spec)
-			failure := mustFail(t, err, test.kind)
+			failure := failureOf(t, err, apierror.ErrForbidden)
 			slices.Sort(failure.MissingPrivileges)
 			if failure.Undecided || !slices.Equal(failure.MissingPrivileges, test.missing) || !slices.Equal(failure.MissingClusterPrivileges, test.cluster) {
-				t.Errorf("undecided %t, missing %v and %v, want %v and %v", failure.Undecided, failure.MissingPrivileges, failure.MissingClusterPrivileges, test.missing, test.cluster)
+				t.Errorf("undecided %t, missing %v and %v, want %v and %v", failure.Undecided,
+					failure.MissingPrivileges, failure.MissingClusterPrivileges, test.missing, test.cluster)
 			}
 			mustHold(t, stack, 0)
 			if requests := stack.Kibana.Requests(); len(requests) != 1 {
@@ -154,7 +160,7 @@ func TestCreateAgentKey_explainsThatAnAPIKeyCannot(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = newClient(t, stack.KibanaURL(), "", credential.NewAPIKey(secret.New(key.Encoded))).CreateAgentKey(t.Context(), spec)
-	if failure := mustFail(t, err, apierror.ErrDerivedKey); failure.Undecided {
+	if failure := failureOf(t, err, apierror.ErrDerivedKey); failure.Undecided {
 		t.Error("undecided, although Elasticsearch refused")
 	}
 	mustHold(t, stack, 0)
@@ -164,7 +170,7 @@ func TestCreateAgentKey_recognisesElasticsearchAtKibanasAddress(t *testing.T) {
 	stack := newStack(t, fakestack.Options{})
 	for name, c := range map[string]credential.Credential{"right password": basic(), "wrong password": credential.NewBasic(username, secret.New("wrong"))} {
 		_, err := newClient(t, stack.ElasticsearchURL(), "", c).CreateAgentKey(t.Context(), spec)
-		if failure := mustFail(t, err, apierror.ErrWrongProduct); failure.Undecided {
+		if failure := failureOf(t, err, apierror.ErrWrongProduct); failure.Undecided {
 			t.Errorf("%s: undecided", name)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -25,12 +26,12 @@ func FuzzCreateAgentKey(f *testing.F) {
 	f.Add([]byte("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" + created))
 	f.Add([]byte("HTTP/1.1 400 Bad Request\r\nLocation: /" + password + "\r\n\r\n" + `{"statusCode":400,"message":"` + password + `"}`))
 	answer, endpoint := answerRaw(f)
+	client, err := kibana.New(transport.Config{URLs: []*url.URL{endpoint}, Credential: basic(), Clock: impatientClock{}, RequestTimeout: 5 * time.Second}, "")
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		answer.Store(&raw)
-		client, err := kibana.New(transport.Config{URLs: []*url.URL{endpoint}, Credential: basic(), Clock: impatientClock{}, RequestTimeout: 5 * time.Second}, "")
-		if err != nil {
-			t.Fatal(err)
-		}
 		got, err := client.CreateAgentKey(t.Context(), spec)
 		if err == nil {
 			if got.ID == "" || got.APIKey.IsZero() || got.Name != spec.Name || got.Encoded.Reveal() != agentkey.Encode(got.ID, got.APIKey.Reveal()).Reveal() {
@@ -45,7 +46,8 @@ func FuzzCreateAgentKey(f *testing.F) {
 		if failure.Undecided && failure.Undelivered {
 			t.Fatal("the request is said to have arrived, and not")
 		}
-		shown := strings.Join(append(append([]string{err.Error(), failure.Reason, failure.Type}, failure.MissingPrivileges...), failure.MissingClusterPrivileges...), " ")
+		words := slices.Concat([]string{err.Error(), failure.Reason, failure.Type}, failure.MissingPrivileges, failure.MissingClusterPrivileges)
+		shown := strings.Join(words, " ")
 		if strings.ContainsFunc(shown, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }) {
 			t.Fatalf("the error has control characters: %q", shown)
 		}

@@ -3,6 +3,7 @@ package kibana_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -51,9 +52,7 @@ func basic() credential.Credential { return credential.NewBasic(username, secret
 func answering(t *testing.T, status int, header http.Header, body string) *kibana.Client {
 	t.Helper()
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		for name, values := range header {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), header)
 		w.WriteHeader(status)
 		_, _ = w.Write([]byte(body))
 	}))
@@ -75,8 +74,8 @@ func newStack(t *testing.T, options fakestack.Options) *fakestack.Stack {
 	return stack
 }
 
-// mustFail returns the error, which must be of a kind.
-func mustFail(t *testing.T, err, kind error) *apierror.Error {
+// failureOf returns the error, which must be of a kind.
+func failureOf(t *testing.T, err, kind error) *apierror.Error {
 	t.Helper()
 	var failure *apierror.Error
 	if !errors.As(err, &failure) {
@@ -86,6 +85,12 @@ func mustFail(t *testing.T, err, kind error) *apierror.Error {
 		t.Fatalf("got the kind %q, want %q: %v", failure.Kind, kind, failure)
 	}
 	return failure
+}
+
+// mustFail checks that the error is of a kind.
+func mustFail(t *testing.T, err, kind error) {
+	t.Helper()
+	_ = failureOf(t, err, kind)
 }
 
 // mustHold checks how many agent keys the server holds.

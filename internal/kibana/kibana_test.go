@@ -138,7 +138,7 @@ func TestCreateAgentKey_isUndecidedWhenTheAnswerIsNotThatOfANewKey(t *testing.T)
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			got, err := answering(t, 200, nil, test.body).CreateAgentKey(t.Context(), spec)
-			failure := mustFail(t, err, apierror.ErrWrongAnswer)
+			failure := failureOf(t, err, apierror.ErrWrongAnswer)
 			if !failure.Undecided || failure.Undelivered || failure.Status != 200 {
 				t.Errorf("undecided %t, undelivered %t, status %d", failure.Undecided, failure.Undelivered, failure.Status)
 			}

@@ -101,7 +101,7 @@ func (r *agentKeyResource) Read(ctx context.Context, req resource.ReadRequest, r
 	ctx, cancel := context.WithTimeout(tflog.SetField(ctx, "key_id", state.ID.ValueString()), timeout)
 	defer cancel()
 
-	reading, err := keys.Read(ctx, state.ref())
+	reading, err := keys.Refresh(ctx, state.ref())
 	if err != nil {
 		addError(&resp.Diagnostics, "read", state.Name.ValueString(), err)
 		return

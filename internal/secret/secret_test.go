@@ -52,7 +52,7 @@ func TestText_isShownByNoVerb(t *testing.T) {
 
 func TestText_showsThatItIsRedacted(t *testing.T) {
 	text := secret.New(planted)
-	for _, shown := range []string{fmt.Sprint(text), fmt.Sprintf("%q", text), fmt.Sprintf("%#v", &text), text.String(), text.LogValue().String()} {
+	for _, shown := range []string{fmt.Sprintf("%v", text), fmt.Sprintf("%q", text), fmt.Sprintf("%#v", &text), text.String(), text.LogValue().String()} {
 		if shown != secret.Redacted {
 			t.Errorf("shown as %q, want %q", shown, secret.Redacted)
 		}
@@ -61,7 +61,7 @@ func TestText_showsThatItIsRedacted(t *testing.T) {
 
 func TestText_isMarshalledRedacted(t *testing.T) {
 	h := newHolder(secret.New(planted))
-	marshalled, err := json.Marshal(h)
+	marshalled, err := json.Marshal(h) //nolint:musttag // The names of the fields do not matter here.
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +154,8 @@ func mustNotLeak(t *testing.T, shown ...string) {
 
 // leaked reports whether shown holds the secret, as it is or as the verbs for numbers write it.
 func leaked(shown string) bool {
-	for _, form := range []string{planted, fmt.Sprintf("%x", planted), fmt.Sprintf("%X", planted), strings.Trim(fmt.Sprint([]byte(planted)), "[]")} {
+	numbers := strings.Trim(fmt.Sprintf("%d", []byte(planted)), "[]")
+	for _, form := range []string{planted, fmt.Sprintf("%x", planted), fmt.Sprintf("%X", planted), numbers} {
 		if strings.Contains(shown, form) {
 			return true
 		}

@@ -49,7 +49,7 @@ func TestDo_boundsTheAnswer(t *testing.T) {
 				}
 				return
 			}
-			if failure := mustFail(t, err, apierror.ErrWrongAnswer); !failure.Undecided || !strings.Contains(failure.Error(), "larger than 16 MiB") {
+			if failure := failureOf(t, err, apierror.ErrWrongAnswer); !failure.Undecided || !strings.Contains(failure.Error(), "larger than 16 MiB") {
 				t.Errorf("undecided %t: %v", failure.Undecided, failure)
 			}
 		})
@@ -65,7 +65,7 @@ func TestDo_cutsAnAnswerThatNeverEnds(t *testing.T) {
 		}
 	})
 	_, err := post(t.Context(), t, newClient(t, transport.Config{RequestTimeout: 50 * time.Millisecond}, s.URL), transport.OnlyUndelivered)
-	if failure := mustFail(t, err, apierror.ErrTimeout); !failure.Undecided || failure.Status != 0 {
+	if failure := failureOf(t, err, apierror.ErrTimeout); !failure.Undecided || failure.Status != 0 {
 		t.Errorf("undecided %t, status %d", failure.Undecided, failure.Status)
 	}
 	mustCount(t, s, 1)
@@ -74,7 +74,7 @@ func TestDo_cutsAnAnswerThatNeverEnds(t *testing.T) {
 func TestDo_triesASilentServerFourTimes(t *testing.T) {
 	s := newServer(t, func(_ http.ResponseWriter, r *http.Request, _ int) { <-r.Context().Done() })
 	_, err := post(t.Context(), t, newClient(t, transport.Config{RequestTimeout: 30 * time.Millisecond}, s.URL), transport.Repeatable)
-	if failure := mustFail(t, err, apierror.ErrTimeout); !failure.Undecided {
+	if failure := failureOf(t, err, apierror.ErrTimeout); !failure.Undecided {
 		t.Error("the request is not undecided although it arrived")
 	}
 	mustCount(t, s, 4)
@@ -96,7 +96,7 @@ func TestDo_followsNoRedirect(t *testing.T) {
 				})
 				config := transport.Config{Credential: credential.NewBasic("user", secret.New(password))}
 				_, err := post(t.Context(), t, newClient(t, config, s.URL), transport.Repeatable)
-				failure := mustFail(t, err, apierror.ErrRedirect)
+				failure := failureOf(t, err, apierror.ErrRedirect)
 				if failure.Undecided || failure.Status != status {
 					t.Errorf("undecided %t, status %d", failure.Undecided, failure.Status)
 				}
@@ -132,6 +132,7 @@ func TestDo_scrubsCredentialsThatTheServerEchoes(t *testing.T) {
 				s := newServer(t, func(w http.ResponseWriter, r *http.Request, _ int) {
 					w.Header().Set("Location", "http://elsewhere.invalid/"+strings.Join(test.secrets, "/"))
 					w.WriteHeader(status)
+					//nolint:gosec // A server that echoes is what is tested.
 					_, _ = io.WriteString(w, "you sent "+r.Header.Get("Authorization")+", that is "+strings.Join(test.secrets, " or "))
 				})
 				// The credentials of a client that shares the connections are scrubbed too.
@@ -155,17 +156,20 @@ func TestDo_scrubsCredentialsThatTheServerEchoes(t *testing.T) {
 func TestDo_refusesACredentialThatNoHeaderCanCarry(t *testing.T) {
 	s := newServer(t, always(200, ""))
 	for name, c := range map[string]credential.Credential{
-		"line break": credential.NewBearer(secret.New("t0ken\n")), "header": credential.NewAPIKey(secret.New("key\r\nX-Injected: 1")), "NUL": credential.NewBearer(secret.New("t0\x00ken")),
+		"line break": credential.NewBearer(secret.New("t0ken\n")),
+		"header":     credential.NewAPIKey(secret.New("key\r\nX-Injected: 1")),
+		"NUL":        credential.NewBearer(secret.New("t0\x00ken")),
 	} {
 		clock := newClock()
 		_, err := post(t.Context(), t, newClient(t, transport.Config{Credential: c, Clock: clock}, s.URL), transport.Repeatable)
-		failure := mustFail(t, err, apierror.ErrBadRequest)
+		failure := failureOf(t, err, apierror.ErrBadRequest)
 		if !failure.Undelivered || !strings.Contains(failure.Reason, "line break") || len(clock.pauses) > 0 {
 			t.Errorf("%s: undelivered %t, pauses %v: %v", name, failure.Undelivered, clock.pauses, failure)
 		}
 	}
 	mustCount(t, s, 0)
-	if _, err := post(t.Context(), t, newClient(t, transport.Config{Credential: credential.NewBasic("user", secret.New("pass\nword"))}, s.URL), transport.Repeatable); err != nil {
+	config := transport.Config{Credential: credential.NewBasic("user", secret.New("pass\nword"))}
+	if _, err := post(t.Context(), t, newClient(t, config, s.URL), transport.Repeatable); err != nil {
 		t.Errorf("a password may hold a line break, it is sent as base64: %v", err)
 	}
 }
@@ -201,7 +205,7 @@ func TestDo_cleansTheServersWords(t *testing.T) {
 		failure.Reason, failure.Type = string(answer.Body), string(answer.Body)
 	}
 	_, err := post(t.Context(), t, newClient(t, transport.Config{Explain: explain}, s.URL), transport.Repeatable)
-	failure := mustFail(t, err, apierror.ErrBadRequest)
+	failure := failureOf(t, err, apierror.ErrBadRequest)
 	if want := "�[31mred �evil"; failure.Reason != want || failure.Type != want {
 		t.Errorf("reason %q, type %q, want %q", failure.Reason, failure.Type, want)
 	}

@@ -152,8 +152,8 @@ func post(ctx context.Context, t *testing.T, client *transport.Client, repeat tr
 	return client.Do(req, repeat)
 }
 
-// mustFail returns the error, which must be of a kind and of no other.
-func mustFail(t *testing.T, err, kind error) *apierror.Error {
+// failureOf returns the error, which must be of a kind and of no other.
+func failureOf(t *testing.T, err, kind error) *apierror.Error {
 	t.Helper()
 	var failure *apierror.Error
 	if !errors.As(err, &failure) {
@@ -163,6 +163,12 @@ func mustFail(t *testing.T, err, kind error) *apierror.Error {
 		t.Fatalf("got the kind %q, want %q: %v", failure.Kind, kind, failure)
 	}
 	return failure
+}
+
+// mustFail checks that the error is of a kind.
+func mustFail(t *testing.T, err, kind error) {
+	t.Helper()
+	_ = failureOf(t, err, kind)
 }
 
 // mustCount checks how many requests arrived.

@@ -31,7 +31,9 @@ func patience(ctx context.Context) time.Duration {
 }
 
 // pause decides whether the request is sent again, and after how long. It never pauses for longer than patience.
-func (c *Client) pause(ctx context.Context, failure *apierror.Error, header http.Header, repeat Repeat, attempt int, patience time.Duration) (time.Duration, bool) {
+func (c *Client) pause(
+	ctx context.Context, failure *apierror.Error, header http.Header, repeat Repeat, attempt int, patience time.Duration,
+) (time.Duration, bool) {
 	if ctx.Err() != nil || !mayPass(failure) || (repeat == OnlyUndelivered && !hadNoEffect(failure)) {
 		return 0, false
 	}

@@ -27,23 +27,26 @@ func TestDo_repeatsOnlyWhatMayPass(t *testing.T) {
 		repeatable, onlyUndelivered bool
 		undecided                   bool
 	}{
-		"400":       {answer: status(400), kind: apierror.ErrBadRequest},
-		"401":       {answer: status(401), kind: apierror.ErrUnauthorized},
-		"403":       {answer: status(403), kind: apierror.ErrForbidden},
-		"404":       {answer: status(404), kind: apierror.ErrNotFound},
-		"408":       {answer: status(408), kind: apierror.ErrTimeout, repeatable: true, undecided: true},
-		"409":       {answer: status(409), kind: apierror.ErrBadRequest},
-		"413":       {answer: status(413), kind: apierror.ErrBadRequest},
-		"429":       {answer: status(429), kind: apierror.ErrRateLimited, repeatable: true, onlyUndelivered: true},
-		"499":       {answer: status(499), kind: apierror.ErrBadRequest, undecided: true},
-		"500":       {answer: status(500), kind: apierror.ErrServer, undecided: true},
-		"501":       {answer: status(501), kind: apierror.ErrServer, undecided: true},
-		"502":       {answer: status(502), kind: apierror.ErrUnavailable, repeatable: true, undecided: true},
-		"503":       {answer: status(503), kind: apierror.ErrUnavailable, repeatable: true, undecided: true},
-		"504":       {answer: status(504), kind: apierror.ErrUnavailable, repeatable: true, undecided: true},
-		"304":       {answer: status(304), kind: apierror.ErrRedirect},
-		"307":       {answer: status(307), kind: apierror.ErrRedirect},
-		"not ready": {answer: func(w http.ResponseWriter) { http.Error(w, "not ready", 503) }, kind: apierror.ErrNotReady, repeatable: true, onlyUndelivered: true},
+		"400": {answer: status(400), kind: apierror.ErrBadRequest},
+		"401": {answer: status(401), kind: apierror.ErrUnauthorized},
+		"403": {answer: status(403), kind: apierror.ErrForbidden},
+		"404": {answer: status(404), kind: apierror.ErrNotFound},
+		"408": {answer: status(408), kind: apierror.ErrTimeout, repeatable: true, undecided: true},
+		"409": {answer: status(409), kind: apierror.ErrBadRequest},
+		"413": {answer: status(413), kind: apierror.ErrBadRequest},
+		"429": {answer: status(429), kind: apierror.ErrRateLimited, repeatable: true, onlyUndelivered: true},
+		"499": {answer: status(499), kind: apierror.ErrBadRequest, undecided: true},
+		"500": {answer: status(500), kind: apierror.ErrServer, undecided: true},
+		"501": {answer: status(501), kind: apierror.ErrServer, undecided: true},
+		"502": {answer: status(502), kind: apierror.ErrUnavailable, repeatable: true, undecided: true},
+		"503": {answer: status(503), kind: apierror.ErrUnavailable, repeatable: true, undecided: true},
+		"504": {answer: status(504), kind: apierror.ErrUnavailable, repeatable: true, undecided: true},
+		"304": {answer: status(304), kind: apierror.ErrRedirect},
+		"307": {answer: status(307), kind: apierror.ErrRedirect},
+		"not ready": {
+			answer: func(w http.ResponseWriter) { http.Error(w, "not ready", http.StatusServiceUnavailable) },
+			kind:   apierror.ErrNotReady, repeatable: true, onlyUndelivered: true,
+		},
 		"no answer": {answer: hangUp, kind: apierror.ErrDisconnected, repeatable: true, undecided: true},
 		"half an answer": {answer: func(w http.ResponseWriter) {
 			w.Header().Set("Content-Length", "100")
@@ -71,7 +74,7 @@ func TestDo_repeatsOnlyWhatMayPass(t *testing.T) {
 					mustCount(t, s, 2)
 					return
 				}
-				failure := mustFail(t, err, test.kind)
+				failure := failureOf(t, err, test.kind)
 				if failure.Undecided != test.undecided || failure.Undelivered {
 					t.Errorf("undecided %t, want %t; undelivered %t, want false", failure.Undecided, test.undecided, failure.Undelivered)
 				}
@@ -122,7 +125,8 @@ func TestDo_pausesLongerAndLongerWithJitter(t *testing.T) {
 		}
 		firsts = append(firsts, clock.pauses[0])
 	}
-	if slices.Sort(firsts); len(slices.Compact(firsts)) < 5 {
+	slices.Sort(firsts)
+	if len(slices.Compact(firsts)) < 5 {
 		t.Errorf("the first pauses have no jitter: %v", firsts)
 	}
 }
@@ -188,7 +192,7 @@ func TestDo_waitsNoLongerThanItsDeadline(t *testing.T) {
 				w.WriteHeader(http.StatusTooManyRequests)
 			})
 			_, err := post(ctx, t, newClient(t, transport.Config{}, s.URL), transport.Repeatable)
-			failure := mustFail(t, err, apierror.ErrRateLimited)
+			failure := failureOf(t, err, apierror.ErrRateLimited)
 			if failure.Status != http.StatusTooManyRequests {
 				t.Errorf("the error has the status %d", failure.Status)
 			}
@@ -201,7 +205,7 @@ func TestDo_givesUpOnAnAddressThatDoesNotAnswer(t *testing.T) {
 	for _, policy := range []transport.Repeat{transport.Repeatable, transport.OnlyUndelivered} {
 		clock := newClock()
 		_, err := post(t.Context(), t, newClient(t, transport.Config{Clock: clock}, "http://"+unusedAddress(t)), policy)
-		failure := mustFail(t, err, apierror.ErrUnreachable)
+		failure := failureOf(t, err, apierror.ErrUnreachable)
 		if !failure.Undelivered || failure.Undecided || failure.Status != 0 {
 			t.Errorf("undelivered %t, undecided %t, status %d", failure.Undelivered, failure.Undecided, failure.Status)
 		}
@@ -245,7 +249,7 @@ func TestDo_looksAnUnknownHostUpOnce(t *testing.T) {
 			answerNames(t, test.rcode)
 			clock := newClock()
 			_, err := post(t.Context(), t, newClient(t, transport.Config{Clock: clock}, "http://kibana.test.invalid.:1"), transport.Repeatable)
-			failure := mustFail(t, err, apierror.ErrUnreachable)
+			failure := failureOf(t, err, apierror.ErrUnreachable)
 			var lookup *net.DNSError
 			if !errors.As(failure, &lookup) || !failure.Undelivered {
 				t.Errorf("undelivered %t: %v", failure.Undelivered, failure)

@@ -95,7 +95,7 @@ func FuzzTLS(f *testing.F) {
 			t.Fatalf("the error has control characters: %q", err)
 		}
 		for line := range strings.Lines(key) {
-			if line = strings.TrimSpace(line); len(line) > 20 && !strings.HasPrefix(line, "-----") && strings.Contains(err.Error(), line) {
+			if line = strings.TrimSpace(line); len(line) > 20 && !strings.Contains(line, "--") && strings.Contains(err.Error(), line) {
 				t.Fatal("the error shows the key")
 			}
 		}

@@ -84,7 +84,7 @@ func (n *network) fail(f fault) {
 	}
 }
 
-// heal ends every fault.
+// heal ends every fault. What is still under way to the server gets there.
 func (n *network) heal() {
 	n.t.Helper()
 	if !n.proxy.Enabled {

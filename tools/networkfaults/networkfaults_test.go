@@ -13,7 +13,7 @@ import (
 // TestMain lets many pairs run at once, whatever the number of processors: nearly all of their time is waiting.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := flag.Set("test.parallel", "64"); err != nil {
+	if err := flag.Set("test.parallel", "48"); err != nil {
 		panic(err)
 	}
 	os.Exit(m.Run())
@@ -36,8 +36,8 @@ const passing = 400 * time.Millisecond
 func TestAccNetworkFaults(t *testing.T) {
 	w := acctest.New(t)
 	issued := watch(w)
-	timeout := time.Second
-	if w.Real { // Where a change takes a second of its own.
+	timeout := 2 * time.Second
+	if w.Real { // There a change takes a second of its own.
 		timeout = 3 * time.Second
 	}
 	var tried, held atomic.Int64

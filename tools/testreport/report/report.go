@@ -1,5 +1,5 @@
 // Package report reads the event stream of `go test -json` and tells it in few words: a line for every package, the
-// whole output of what failed, and every skipped test with its reason.
+// whole output of what failed, every skipped test with its reason, and the figures that tests log as "figure: ...".
 package report
 
 import (
@@ -14,6 +14,9 @@ import (
 	"slices"
 	"strings"
 )
+
+// figurePrefix begins what a test logs to be shown although the test has passed.
+const figurePrefix = "figure: "
 
 // ErrNoTests is returned by Read for a stream in which no test ran, as a mistyped -run pattern gives: such a run
 // proves nothing and must not pass for a green one.
@@ -161,6 +164,9 @@ func (r *reader) testEvent(e event) {
 	switch e.Action {
 	case "output":
 		output.WriteString(e.Output)
+		if _, figure, ok := strings.Cut(e.Output, ": "+figurePrefix); ok {
+			r.printf("%s%s", figurePrefix, figure)
+		}
 		return
 	case "pass":
 		p.passed++

@@ -18,7 +18,7 @@ func TestRead_tellsWhatTheGoCommandSaw(t *testing.T) {
 	stream := goTest(t, map[string]string{
 		"good/good_test.go": `package good
 import "testing"
-func TestPasses(t *testing.T) { t.Run("sub", func(t *testing.T) {}); t.Log("chatter") }
+func TestPasses(t *testing.T) { t.Run("sub", func(t *testing.T) {}); t.Log("chatter"); t.Log("figure: 3 of 3") }
 func TestSkips(t *testing.T) { t.Skip("needs", "a moon") }
 func TestSkipsSilently(t *testing.T) { t.SkipNow() }
 `,
@@ -55,6 +55,7 @@ func TestPanics(t *testing.T) { panic("oh no") }
 		"ok    example.com/sample/good  2 passed, 0 failed, 2 skipped",
 		"FAIL  example.com/sample/bad  0 passed, 2 failed, 0 skipped",
 		"FAIL  example.com/sample/broken  does not compile",
+		"figure: 3 of 3\n",
 		"bad_test.go:3: it is wrong",
 		"undefined: undefined",
 		"last words",
