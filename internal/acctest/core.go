@@ -3,7 +3,7 @@ package acctest
 import (
 	"context"
 	"fmt"
-	"slices"
+	"maps"
 	"strings"
 	"testing"
 
@@ -30,7 +30,7 @@ type Core struct {
 	// CreateBeforeDestroy is the lifecycle option.
 	CreateBeforeDestroy bool
 	// Context is the parent of every command's; it carries the logger.
-	Context context.Context
+	Context context.Context //nolint:containedctx // A Core is a session, whose commands have no arguments in common.
 
 	t        testing.TB
 	factory  func() (tfprotov6.ProviderServer, error)
@@ -137,9 +137,7 @@ func (w *World) BasicAuth() map[string]any {
 func (w *World) ProviderConfig(kibana, elasticsearch map[string]any) map[string]any {
 	with := func(attributes map[string]any, name string, value any) map[string]any {
 		block := map[string]any{name: value}
-		for key, value := range attributes {
-			block[key] = value
-		}
+		maps.Copy(block, attributes)
 		return block
 	}
 	return map[string]any{
@@ -348,22 +346,4 @@ func (c *Core) destroyDeposed(ctx context.Context, server tfprotov6.ProviderServ
 	}
 	c.deposed = left
 	return diagnostics
-}
-
-// Snapshot is what Terraform keeps between two commands.
-type Snapshot struct {
-	state   *tfprotov6.DynamicValue
-	private []byte
-	tainted bool
-	deposed []*Plan
-}
-
-// Snapshot returns what is kept now.
-func (c *Core) Snapshot() Snapshot {
-	return Snapshot{c.state, c.private, c.tainted, slices.Clone(c.deposed)}
-}
-
-// Restore goes back to a snapshot, as if the commands since had never saved anything.
-func (c *Core) Restore(s Snapshot) {
-	c.state, c.private, c.tainted, c.deposed = s.state, s.private, s.tainted, s.deposed
 }

@@ -152,7 +152,7 @@ func TestCore_findsAPlanThatChangesWhenItIsApplied(t *testing.T) {
 		plans++
 		resp.PlannedState = s.with(t, resp.PlannedState, "realm", fmt.Sprintf("realm %d", plans))
 	}
-	s.apply = func(req *tfprotov6.ApplyResourceChangeRequest, resp *tfprotov6.ApplyResourceChangeResponse) {
+	s.apply = func(_ *tfprotov6.ApplyResourceChangeRequest, resp *tfprotov6.ApplyResourceChangeResponse) {
 		resp.NewState = s.with(t, resp.NewState, "realm", "realm 2")
 	}
 	core.Run(keyConfig("checkout"))

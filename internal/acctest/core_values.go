@@ -89,16 +89,15 @@ func fromValue(t fataler, value tftypes.Value) any {
 	case !value.IsKnown():
 		return Unknown
 	}
-	var err error
-	defer func() {
-		if err != nil {
+	as := func(into any) {
+		if err := value.As(into); err != nil {
 			t.Fatalf("decoding a value: %s", err)
 		}
-	}()
+	}
 	switch kind := value.Type().(type) {
 	case tftypes.Object, tftypes.Map:
 		var elements map[string]tftypes.Value
-		err = value.As(&elements)
+		as(&elements)
 		decoded := map[string]any{}
 		for name, element := range elements {
 			decoded[name] = fromValue(t, element)
@@ -106,30 +105,30 @@ func fromValue(t fataler, value tftypes.Value) any {
 		return decoded
 	case tftypes.Set, tftypes.List:
 		var elements []tftypes.Value
-		err = value.As(&elements)
+		as(&elements)
 		decoded := []any{}
 		for _, element := range elements {
 			decoded = append(decoded, fromValue(t, element))
 		}
 		return decoded
 	default:
-		return fromPrimitive(&err, kind, value)
+		return fromPrimitive(kind, as)
 	}
 }
 
-func fromPrimitive(err *error, kind tftypes.Type, value tftypes.Value) any {
+func fromPrimitive(kind tftypes.Type, as func(into any)) any {
 	switch {
 	case kind.Is(tftypes.Bool):
 		var decoded bool
-		*err = value.As(&decoded)
+		as(&decoded)
 		return decoded
 	case kind.Is(tftypes.Number):
 		var decoded *big.Float
-		*err = value.As(&decoded)
+		as(&decoded)
 		return decoded.String()
 	}
 	var decoded string
-	*err = value.As(&decoded)
+	as(&decoded)
 	return decoded
 }
 

@@ -96,7 +96,9 @@ func inJSON(text string, html bool) string {
 	var b strings.Builder
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(html)
-	_ = encoder.Encode(text) // A string can always be encoded.
+	if err := encoder.Encode(text); err != nil {
+		panic(err) // A string can always be encoded.
+	}
 	return inQuotes(strings.TrimSpace(b.String()))
 }
 

@@ -116,7 +116,7 @@ func (k Key) Deviations() []string {
 			case application.Application != Application:
 				deviations = append(deviations, fmt.Sprintf("its role descriptor also grants privileges of the application %q", application.Application))
 			case !slices.Equal(application.Resources, []string{"*"}):
-				deviations = append(deviations, fmt.Sprintf("its privileges are limited to the resources %s", strings.Join(application.Resources, ", ")))
+				deviations = append(deviations, "its privileges are limited to the resources "+strings.Join(application.Resources, ", "))
 			}
 		}
 	}

@@ -34,9 +34,9 @@ func TestClient_explainsTheAnswer(t *testing.T) {
 		"error as a list": {400, nil, `{"error":["a"],"status":400}`, apierror.ErrBadRequest, "", ""},
 		"without words":   {400, nil, `{"error":{},"status":400}`, apierror.ErrBadRequest, "", ""},
 		"401": {
-			401, nil, `{"error":{"type":"security_exception","reason":"unable to authenticate","additional_unsuccessful_credentials":["API key: expired","token: gone"],` +
+			401, nil, `{"error":{"type":"security_exception","reason":"unable to authenticate","additional_unsuccessful_credentials":"API key: expired",` +
 				`"header":{"WWW-Authenticate":["Basic"]}},"status":401}`,
-			apierror.ErrUnauthorized, "security_exception", "unable to authenticate (API key: expired; token: gone)",
+			apierror.ErrUnauthorized, "security_exception", "unable to authenticate (API key: expired)",
 		},
 		"403": {403, nil, `{"error":{"type":"security_exception","reason":"is unauthorized"},"status":403}`, apierror.ErrForbidden, "security_exception", "is unauthorized"},
 		"404": {404, nil, `{"error":{"type":"resource_not_found_exception","reason":"no API key"},"status":404}`, apierror.ErrNotFound, "resource_not_found_exception", "no API key"},

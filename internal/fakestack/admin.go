@@ -64,28 +64,31 @@ func (e *refusedError) Error() string {
 // below it goes to the product directly, past the front.
 func (s *Stack) Keys(ctx context.Context) ([]KeyRecord, error) {
 	var keys []KeyRecord
+	seen := map[string]bool{}
 	query := map[string]any{
 		"query": map[string]any{"term": map[string]any{"metadata.application": "apm"}},
 		"size":  pageSize,
-		"sort":  []any{"creation", "name"},
+		"sort":  []any{"creation"},
 	}
 	for {
 		var page struct {
-			Keys []struct {
-				keyDocument
-				Sort []any `json:"_sort"`
-			} `json:"api_keys"`
+			Keys []keyDocument `json:"api_keys"`
 		}
 		if err := s.call(ctx, s.administrator(), http.MethodPost, "/_security/_query/api_key", query, &page); err != nil {
 			return nil, err
 		}
+		before := len(keys)
 		for _, document := range page.Keys {
-			keys = append(keys, document.record())
+			if key := document.record(); !seen[key.ID] {
+				seen[key.ID] = true
+				keys = append(keys, key)
+			}
 		}
-		if len(page.Keys) < pageSize {
+		if len(page.Keys) < pageSize || len(keys) == before {
 			return keys, nil
 		}
-		query["search_after"] = page.Keys[len(page.Keys)-1].Sort
+		// Keys of one millisecond may lie on both sides of a page's end, so the last one is asked for again.
+		query["search_after"] = []any{keys[len(keys)-1].Creation.UnixMilli() - 1}
 	}
 }
 

@@ -131,12 +131,12 @@ func (o Options) withDefaults() Options {
 
 // start builds the products from the inside out: Elasticsearch, its front, Kibana over the former.
 func (s *Stack) start(ctx context.Context) error {
-	product, err := s.elasticsearchProduct()
+	product, err := s.elasticsearchProduct(ctx)
 	if err != nil {
 		return err
 	}
 	s.Elasticsearch = s.front("Elasticsearch", product, false)
-	if s.elasticsearchURL, err = s.listen(s.options.ElasticsearchAddress, s.Elasticsearch, s.options.TLS); err != nil {
+	if s.elasticsearchURL, err = s.listen(ctx, s.options.ElasticsearchAddress, s.Elasticsearch, s.options.TLS); err != nil {
 		return err
 	}
 	// Kibana speaks to Elasticsearch past the front, so that the request log holds the client's calls alone.
@@ -148,19 +148,19 @@ func (s *Stack) start(ctx context.Context) error {
 		return err
 	}
 	s.Kibana = s.front("Kibana", route, true)
-	s.kbnURL, err = s.listen(s.options.KibanaAddress, s.Kibana, s.options.TLS)
+	s.kbnURL, err = s.listen(ctx, s.options.KibanaAddress, s.Kibana, s.options.TLS)
 	return err
 }
 
 // elasticsearchProduct returns the handler behind Elasticsearch's front and sets its direct URL.
-func (s *Stack) elasticsearchProduct() (http.Handler, error) {
+func (s *Stack) elasticsearchProduct(ctx context.Context) (http.Handler, error) {
 	if s.options.Upstream == "" {
 		memory := elasticsearch.New(elasticsearch.Options{
 			Now: s.options.Clock.Now, Username: s.options.Username, Password: s.options.Password,
 			Version: s.options.Version, RefreshWait: s.options.RefreshWait,
 		})
 		var err error
-		s.direct, err = s.listen("127.0.0.1:0", memory, nil)
+		s.direct, err = s.listen(ctx, "127.0.0.1:0", memory, nil)
 		return memory, err
 	}
 	target, err := url.Parse(s.options.Upstream)
@@ -185,8 +185,8 @@ func (s *Stack) front(name string, product http.Handler, dated bool) *Front {
 }
 
 // listen serves a handler and returns its URL.
-func (s *Stack) listen(address string, handler http.Handler, config *tls.Config) (string, error) {
-	listener, err := net.Listen("tcp", address)
+func (s *Stack) listen(ctx context.Context, address string, handler http.Handler, config *tls.Config) (string, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
 		return "", fmt.Errorf("listening on %s: %w", address, err)
 	}

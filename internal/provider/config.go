@@ -99,7 +99,7 @@ func resolve(ctx context.Context, config tfsdk.Config, getenv func(string) strin
 		r.diags.AddAttributeError(path.Root("kibana").AtName("space_id"), "Invalid space",
 			"The environment variable "+envKibanaSpaceID+" must be the id of a space, as in the URL after /s/: lower-case letters, digits, _ and -.")
 	}
-	r.endpoints(ctx, &s, model.CloudID, kibana.Endpoint, elasticsearch.Endpoints)
+	r.endpoints(&s, model.CloudID, kibana.Endpoint, elasticsearch.Endpoints)
 	s.kibana.credential = r.credential("kibana", kibana.sideModel, kibanaEnvironment)
 	s.elasticsearch.credential = r.credential("elasticsearch", elasticsearch.sideModel, elasticsearchEnvironment)
 	s.kibana.tls = r.tls("kibana", kibana.sideModel, kibanaEnvironment)
@@ -168,7 +168,7 @@ func (r *resolver) flag(at path.Path, value types.Bool, variable string) bool {
 
 // endpoints finds both products: by their blocks, by the Cloud ID, by their environment variables, by the environment's
 // Cloud ID, in this order.
-func (r *resolver) endpoints(ctx context.Context, s *settings, cloudID, kibana types.String, elasticsearch types.List) {
+func (r *resolver) endpoints(s *settings, cloudID, kibana types.String, elasticsearch types.List) {
 	kibanaPath, elasticsearchPath := path.Root("kibana").AtName("endpoint"), path.Root("elasticsearch").AtName("endpoints")
 	configured := r.cloudID("", r.text(path.Root("cloud_id"), cloudID, ""))
 	ambient := cloudid.Endpoints{}

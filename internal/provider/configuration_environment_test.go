@@ -245,14 +245,17 @@ func TestProvider_refusesAnEnvironmentThatCannotWork(t *testing.T) {
 			[]string{"ELASTICSEARCH_INSECURE", "true or false"},
 		},
 		"KIBANA_ENDPOINT": {
-			attributes("endpoint", nil), nil, map[string]string{"KIBANA_ENDPOINT": "kibana.example"}, "kibana.endpoint", "Invalid endpoint", []string{"begins with https://"},
+			attributes("endpoint", nil), nil, map[string]string{"KIBANA_ENDPOINT": "kibana.example"}, "kibana.endpoint", "Invalid endpoint", []string{"KIBANA_ENDPOINT", "begins with https://"},
 		},
 		"ELASTICSEARCH_ENDPOINTS": {
 			nil, attributes("endpoints", nil), map[string]string{"ELASTICSEARCH_ENDPOINTS": "https://es.example,es2"}, "elasticsearch.endpoints", "Invalid endpoint",
-			[]string{"begins with https://"},
+			[]string{"ELASTICSEARCH_ENDPOINTS", "begins with https://"},
+		},
+		"KIBANA_SPACE_ID": {
+			nil, nil, map[string]string{"KIBANA_SPACE_ID": "My Space"}, "kibana.space_id", "Invalid space", []string{"KIBANA_SPACE_ID", "lower-case"},
 		},
 		"ELASTIC_CLOUD_ID": {
-			nil, nil, map[string]string{"ELASTIC_CLOUD_ID": cloud("cloud.example$es$kb?")}, "cloud_id", "Invalid Cloud ID", []string{"sent elsewhere"},
+			attributes("endpoint", nil), nil, map[string]string{"ELASTIC_CLOUD_ID": cloud("cloud.example$es$kb?")}, "cloud_id", "Invalid Cloud ID", []string{"ELASTIC_CLOUD_ID", "sent elsewhere"},
 		},
 		"KIBANA_CA_CERTS": {
 			nil, nil, map[string]string{"KIBANA_CA_CERTS": "/nowhere/ca.pem"}, "kibana.ca_file", "Invalid TLS settings", []string{"/nowhere/ca.pem"},

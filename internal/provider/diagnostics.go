@@ -241,10 +241,10 @@ func forbiddenAdvice(failure *apierror.Error, kibana bool) string {
 	}
 	var missing []string
 	if len(failure.MissingPrivileges) > 0 {
-		missing = append(missing, fmt.Sprintf("on the application \"apm\", resources \"*\", the privileges %s", strings.Join(failure.MissingPrivileges, ", ")))
+		missing = append(missing, "on the application \"apm\", resources \"*\", the privileges "+strings.Join(failure.MissingPrivileges, ", "))
 	}
 	if len(failure.MissingClusterPrivileges) > 0 {
-		missing = append(missing, fmt.Sprintf("the cluster privileges %s", strings.Join(failure.MissingClusterPrivileges, ", ")))
+		missing = append(missing, "the cluster privileges "+strings.Join(failure.MissingClusterPrivileges, ", "))
 	}
 	if len(missing) > 0 {
 		return "The user lacks Elasticsearch privileges. Add to one of its roles: " + strings.Join(missing, "; and ") + "."

@@ -12,7 +12,7 @@ import (
 const unableToCreate = "Unable to create APM agent key"
 
 // roleWithout returns the least-privilege role without some of it.
-func roleWithout(cluster string, application string, privileges ...string) fakestack.Role {
+func roleWithout(cluster, application string, privileges ...string) fakestack.Role {
 	role := fakestack.AgentKeyRole()
 	var kept []string
 	for _, privilege := range role.Cluster {

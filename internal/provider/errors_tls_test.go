@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -57,9 +58,7 @@ func TestAccProvider_trustsThePrivateAuthorityThatItIsTold(t *testing.T) {
 			w := a.world(t)
 			settings := trust(t, a, w)
 			kibana := w.BasicAuth()
-			for name, value := range settings {
-				kibana[name] = value
-			}
+			maps.Copy(kibana, settings)
 			wholeLife(t, w, w.Core(t, w.ProviderConfig(kibana, settings)))
 		})
 	}
@@ -104,9 +103,7 @@ func TestAccError_saysHowToTrustAPrivateAuthority(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			kibana := w.BasicAuth()
-			for name, value := range test.settings {
-				kibana[name] = value
-			}
+			maps.Copy(kibana, test.settings)
 			core := w.Core(t, w.ProviderConfig(kibana, attributes("ca_data", a.pem())))
 			refused(t, core.Run(config("checkout")), unableToCreate, append(append(test.texts, remedy...), w.KibanaURL(), "TLS failed")...)
 		})

@@ -107,7 +107,7 @@ var short = map[string]bool{
 }
 
 // TestFaultMatrix tries every pair, and with -short those that are likeliest to tell something.
-func TestFaultMatrix(t *testing.T) {
+func TestFaultMatrix(t *testing.T) { //nolint:tparallel // Its subtests are the pairs, which are parallel.
 	t.Parallel()
 	t.Run("pairs", func(t *testing.T) {
 		for _, request := range requests() {

@@ -3,8 +3,8 @@ package provider_test
 import (
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"net"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -252,7 +252,7 @@ func ownerFlags(t *testing.T, w *acctest.World) []bool {
 	t.Helper()
 	var flags []bool
 	for _, request := range w.Stack.Elasticsearch.Requests() {
-		if request.Method != "DELETE" || request.Path != keyRoute {
+		if request.Method != http.MethodDelete || request.Path != keyRoute {
 			continue
 		}
 		var body struct {
@@ -272,7 +272,7 @@ func askedOnce(t *testing.T, w *acctest.World) {
 	t.Helper()
 	asked := 0
 	for _, request := range w.Stack.Kibana.Requests() {
-		if request.Method == "POST" && strings.HasSuffix(request.Path, createRoute) {
+		if request.Method == http.MethodPost && strings.HasSuffix(request.Path, createRoute) {
 			asked++
 		}
 	}
@@ -293,14 +293,4 @@ func closedPort(t *testing.T) string {
 		t.Fatalf("closing the port: %s", err)
 	}
 	return "http://" + address
-}
-
-// exists reports whether the server has the key, dead or alive.
-func exists(t *testing.T, w *acctest.World, id string) bool {
-	t.Helper()
-	_, err := w.Key(t.Context(), id)
-	if err != nil && !errors.Is(err, fakestack.ErrKeyNotFound) {
-		t.Fatalf("asking for the key: %s", err)
-	}
-	return err == nil
 }

@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"encoding/base64"
+	"maps"
 	"strings"
 	"testing"
 
@@ -28,9 +29,7 @@ func TestAccAgentKey_importByIDLeavesTheSecretUnknownAndReplacesNothing(t *testi
 	core := w.Core(t, nil)
 	warned(t, core.Import(id), "Secret of the imported key is unknown", "checkout", "api_key and encoded stay null", "encoded form", "-replace")
 	want := map[string]any{}
-	for name, value := range made {
-		want[name] = value
-	}
+	maps.Copy(want, made)
 	want["api_key"], want["encoded"] = nil, nil
 	if diff := cmp.Diff(want, core.State()); diff != "" {
 		t.Errorf("state (-want +got):\n%s", diff)
@@ -140,6 +139,10 @@ func TestAccAgentKey_importRefusesWhatIsNoLiveAgentKey(t *testing.T) {
 		}, []string{strings.Repeat("i", 20), "does not accept its secret"}},
 		"unknown": {func(*testing.T, *acctest.World) string { return "nosuchkeynosuchkey00" }, []string{
 			"nosuchkeynosuchkey00", "does not exist, or it belongs to somebody else", "manage_api_key",
+		}},
+		// Its bytes hold a colon, as those of an encoded key do.
+		"unknown, by an id that could be base64": {func(*testing.T, *acctest.World) string { return "AAAAADpBQUFBQUFBQUFB" }, []string{
+			"AAAAADpBQUFBQUFBQUFB", "does not exist, or it belongs to somebody else",
 		}},
 		"empty": {func(*testing.T, *acctest.World) string { return "" }, nil},
 	} {

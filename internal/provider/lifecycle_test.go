@@ -138,8 +138,13 @@ func TestAccAgentKey_aChangedNameReplacesTheKey(t *testing.T) {
 				alive <- w.Authenticates(context.Background(), oldEncoded)
 			}))
 			silent(t, core.Apply(plan))
-			if got := <-alive; got != createBeforeDestroy {
-				t.Errorf("the old key was alive when the new one was created: %t", got)
+			select {
+			case got := <-alive:
+				if got != createBeforeDestroy {
+					t.Errorf("the old key was alive when the new one was created: %t", got)
+				}
+			default:
+				t.Error("no new key was created")
 			}
 			if diff := cmp.Diff([]string{"POST " + createRoute, "POST " + queryRoute, "DELETE " + keyRoute}, sorted(w.Sent())); diff != "" {
 				t.Errorf("requests (-want +got):\n%s", diff)

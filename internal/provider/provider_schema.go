@@ -16,7 +16,7 @@ const (
 	envKibanaEndpoint    = "KIBANA_ENDPOINT"
 	envKibanaSpaceID     = "KIBANA_SPACE_ID"
 	envKibanaUsername    = "KIBANA_USERNAME"
-	envKibanaPassword    = "KIBANA_PASSWORD" //nolint:gosec // The name of a variable.
+	envKibanaPassword    = "KIBANA_PASSWORD"
 	envKibanaBearerToken = "KIBANA_BEARER_TOKEN"
 	envKibanaAPIKey      = "KIBANA_API_KEY"
 	envKibanaCACerts     = "KIBANA_CA_CERTS"
@@ -24,9 +24,9 @@ const (
 
 	envElasticsearchEndpoints     = "ELASTICSEARCH_ENDPOINTS"
 	envElasticsearchUsername      = "ELASTICSEARCH_USERNAME"
-	envElasticsearchPassword      = "ELASTICSEARCH_PASSWORD" //nolint:gosec // The name of a variable.
+	envElasticsearchPassword      = "ELASTICSEARCH_PASSWORD"
 	envElasticsearchBearerToken   = "ELASTICSEARCH_BEARER_TOKEN"
-	envElasticsearchAPIKey        = "ELASTICSEARCH_API_KEY" //nolint:gosec // The name of a variable.
+	envElasticsearchAPIKey        = "ELASTICSEARCH_API_KEY"
 	envElasticsearchCAFingerprint = "ELASTICSEARCH_CA_FINGERPRINT"
 	envElasticsearchInsecure      = "ELASTICSEARCH_INSECURE"
 )

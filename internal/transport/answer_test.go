@@ -21,17 +21,22 @@ import (
 const maxBody = 16 << 20
 
 func TestDo_boundsTheAnswer(t *testing.T) {
-	var squeezed bytes.Buffer
-	writer := gzip.NewWriter(&squeezed)
-	_, _ = writer.Write(make([]byte, maxBody+1))
-	_ = writer.Close()
+	squeeze := func(n int) []byte {
+		var squeezed bytes.Buffer
+		writer := gzip.NewWriter(&squeezed)
+		_, _ = writer.Write(make([]byte, n))
+		_ = writer.Close()
+		return squeezed.Bytes()
+	}
+	// Compressed data may be concatenated, and unpacks to the whole.
+	squeezed := append(bytes.Repeat(squeeze(maxBody/16), 16), squeeze(1)...)
 	tests := map[string]struct {
 		encoding string
 		body     []byte
 		fits     bool
 	}{
 		"as large as it may be":     {"", make([]byte, maxBody), true},
-		"one byte more, compressed": {"gzip", squeezed.Bytes(), false},
+		"one byte more, compressed": {"gzip", squeezed, false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -54,6 +59,19 @@ func TestDo_boundsTheAnswer(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What is beyond the bound is not read: the answer below would fill the memory.
+func TestDo_readsNoFurtherThanTheBound(t *testing.T) {
+	s := newServer(t, func(w http.ResponseWriter, r *http.Request, _ int) {
+		blanks := make([]byte, 1<<20)
+		for sent := 0; sent < 4*maxBody && r.Context().Err() == nil; sent += len(blanks) {
+			_, _ = w.Write(blanks)
+		}
+		<-r.Context().Done()
+	})
+	_, err := post(t.Context(), t, newClient(t, transport.Config{RequestTimeout: 20 * time.Second}, s.URL), transport.OnlyUndelivered)
+	mustFail(t, err, apierror.ErrWrongAnswer)
 }
 
 func TestDo_cutsAnAnswerThatNeverEnds(t *testing.T) {
@@ -132,7 +150,7 @@ func TestDo_scrubsCredentialsThatTheServerEchoes(t *testing.T) {
 				s := newServer(t, func(w http.ResponseWriter, r *http.Request, _ int) {
 					w.Header().Set("Location", "http://elsewhere.invalid/"+strings.Join(test.secrets, "/"))
 					w.WriteHeader(status)
-					//nolint:gosec // A server that echoes is what is tested.
+
 					_, _ = io.WriteString(w, "you sent "+r.Header.Get("Authorization")+", that is "+strings.Join(test.secrets, " or "))
 				})
 				// The credentials of a client that shares the connections are scrubbed too.

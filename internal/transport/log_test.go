@@ -29,7 +29,7 @@ func logOf(t *testing.T, do func(context.Context, *transport.Client)) string {
 		} else {
 			w.WriteHeader(http.StatusBadRequest)
 		}
-		//nolint:gosec // A server that echoes is what is tested.
+
 		_, _ = io.WriteString(w, "you sent "+r.Header.Get("Authorization")+" and "+logged)
 	})
 	client := newClient(t, transport.Config{Credential: credential.NewBasic("terraform", secret.New(logged))}, s.URL+"/base")

@@ -207,7 +207,7 @@ func TestTLS_recognisesASchemeThatIsNotTheServers(t *testing.T) {
 
 func TestTLS_refusesOldVersions(t *testing.T) {
 	root := newAuthority(t, "root", nil)
-	//nolint:gosec // That is what is tested.
+
 	s, endpoint, _ := newTLSServer(t, &tls.Config{
 		Certificates: []tls.Certificate{newLeaf(t, root, "127.0.0.1").chain()}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11,
 	})

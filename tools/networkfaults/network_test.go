@@ -51,17 +51,17 @@ func (f fault) String() string { return strings.TrimSpace(f.name + " " + f.direc
 
 // network is what lies between the provider and one server.
 type network struct {
-	t     *testing.T
-	proxy *toxiproxy.Proxy
+	t      *testing.T
+	server *toxiproxy.ApiServer
+	proxy  *toxiproxy.Proxy
 }
 
 // newNetwork lays a network to the server, which works.
 func newNetwork(t *testing.T, serverURL string) *network {
 	t.Helper()
-	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
-	n := &network{t: t, proxy: toxiproxy.NewProxy(server, t.Name(), "127.0.0.1:0", strings.TrimPrefix(serverURL, "http://"))}
-	n.start()
-	t.Cleanup(n.proxy.Stop)
+	n := &network{t: t, server: toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())}
+	n.start("127.0.0.1:0", strings.TrimPrefix(serverURL, "http://"))
+	t.Cleanup(func() { n.proxy.Stop() })
 	return n
 }
 
@@ -84,18 +84,19 @@ func (n *network) fail(f fault) {
 	}
 }
 
-// heal ends every fault. What is still under way to the server gets there.
+// heal ends every fault, and the connections that were made meanwhile. A proxy without faults takes the place of the
+// other: Toxiproxy 2.5.0 may block for ever when it takes a fault out of a connection in use.
 func (n *network) heal() {
 	n.t.Helper()
-	if !n.proxy.Enabled {
-		n.start()
-	}
-	n.proxy.Toxics.ResetToxics(n.t.Context())
+	n.proxy.Stop()
+	n.start(n.proxy.Listen, n.proxy.Upstream)
 }
 
-func (n *network) start() {
+// start must not end the test: a fault may pass in another goroutine.
+func (n *network) start(listen, upstream string) {
 	n.t.Helper()
+	n.proxy = toxiproxy.NewProxy(n.server, n.t.Name(), listen, upstream)
 	if err := n.proxy.Start(); err != nil {
-		n.t.Fatalf("starting a proxy: %s", err)
+		n.t.Errorf("starting a proxy: %s", err)
 	}
 }

@@ -115,7 +115,9 @@ func (p *pair) try(operation operation, fault fault, passes bool) {
 	}
 	diagnostics := operation.run(p)
 	healing.Wait()
-	p.network.heal()
+	if !passes {
+		p.network.heal()
+	}
 	p.failing = true
 	p.check(diagnostics)
 

@@ -2,6 +2,7 @@ package elasticsearch
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 )
@@ -65,9 +66,7 @@ func (e *apiError) rootCause() *apiError {
 
 func (e *apiError) fields() map[string]any {
 	fields := map[string]any{"type": e.kind, "reason": e.reason}
-	for name, value := range e.extra {
-		fields[name] = value
-	}
+	maps.Copy(fields, e.extra)
 	return fields
 }
 
@@ -133,9 +132,7 @@ func challenges() []string {
 
 func unauthorized(reason string, extra map[string]any) *apiError {
 	fields := map[string]any{"header": map[string]any{"WWW-Authenticate": challenges()}}
-	for name, value := range extra {
-		fields[name] = value
-	}
+	maps.Copy(fields, extra)
 	return &apiError{
 		status: http.StatusUnauthorized, kind: "security_exception", reason: reason, extra: fields,
 		header: http.Header{"Www-Authenticate": challenges()},

@@ -162,7 +162,7 @@ func idProblem(parser string, ids []string) *apiError {
 			blanks = append(blanks, strconv.Itoa(i))
 		}
 	}
-	problem := ""
+	var problem string
 	switch {
 	case len(ids) == 0:
 		problem = "Field [ids] cannot be an empty array"

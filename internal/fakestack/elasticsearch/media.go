@@ -42,11 +42,13 @@ func (s *Server) negotiate(header http.Header, hasBody bool) (string, error) {
 	if acceptKind == "" {
 		return jsonType, nil
 	}
+	var acceptKindSb45 strings.Builder
 	for _, name := range []string{"compatible-with", "charset"} {
 		if value := parameters[name]; value != "" {
-			acceptKind += ";" + name + "=" + value
+			acceptKindSb45.WriteString(";" + name + "=" + value)
 		}
 	}
+	acceptKind += acceptKindSb45.String()
 	return acceptKind, nil
 }
 

@@ -64,12 +64,14 @@ func fieldValues(key *apiKey, field string) []any {
 	case "metadata":
 		return leaves(key.metadata)
 	}
-	value, found := any(key.metadata), true
-	for _, part := range strings.Split(strings.TrimPrefix(field, "metadata."), ".") {
+	value := any(key.metadata)
+	for part := range strings.SplitSeq(strings.TrimPrefix(field, "metadata."), ".") {
 		object, isObject := value.(map[string]any)
-		if value, found = object[part]; !isObject || !found {
+		next, found := object[part]
+		if !isObject || !found {
 			return nil
 		}
+		value = next
 	}
 	return leaves(value)
 }

@@ -132,7 +132,7 @@ func compareKeys(order []sortKey, a, b []any) int {
 }
 
 // compare orders two values of a level; a missing text stands last whatever the direction.
-func (k sortKey) compare(a, b any) int {
+func (k *sortKey) compare(a, b any) int {
 	if a == nil || b == nil {
 		missing := 1
 		if k.missingFirst {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -115,9 +116,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	contentType := "application/json"
 	answer, err := s.answer(w.Header(), r, body, &contentType)
 	if failure := (*apiError)(nil); errors.As(err, &failure) {
-		for name, values := range failure.header {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), failure.header)
 		answer = result{status: failure.status, body: failure.body()}
 	}
 	if answer.refreshed && s.refreshWait > 0 {

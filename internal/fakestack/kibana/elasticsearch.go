@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -36,7 +37,8 @@ func (c *caller) authenticate(ctx context.Context) error {
 		Username string `json:"username"`
 	}
 	err := c.ask(ctx, http.MethodGet, "/_security/_authenticate", nil, &identity)
-	if refused, ok := err.(*elasticsearchError); ok {
+	refused := &elasticsearchError{}
+	if errors.As(err, &refused) {
 		return &httpError{status: refused.status, message: fmt.Sprintf("[%s]: %s", refused.text, refused.reason)}
 	}
 	c.username = identity.Username

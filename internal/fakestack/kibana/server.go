@@ -92,6 +92,39 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(encoded)
 }
 
+// RegisterPrivileges stores Kibana's feature privileges in Elasticsearch, as Kibana does when it
+// starts, with the credentials of an administrator.
+func (s *Server) RegisterPrivileges(ctx context.Context, username, password string) error {
+	privileges := map[string]any{}
+	for name, actions := range map[string][]string{
+		"all":                       {"login:", "api:apm", "api:apm_settings_write"},
+		"read":                      {"login:", "api:apm"},
+		"space_all":                 {"login:", "api:apm", "api:apm_settings_write"},
+		"space_read":                {"login:", "api:apm"},
+		"feature_apm.all":           {"login:", "api:apm", "api:apm_settings_write"},
+		"feature_apm.read":          {"login:", "api:apm"},
+		"feature_apm.minimal_all":   {"login:", "api:apm"},
+		"feature_apm.minimal_read":  {"login:", "api:apm"},
+		"feature_apm.settings_save": {"login:", "api:apm_settings_write"},
+	} {
+		privileges[name] = map[string]any{"application": application, "name": name, "actions": actions, "metadata": map[string]any{}}
+	}
+	body, err := json.Marshal(map[string]any{application: privileges})
+	if err != nil {
+		return fmt.Errorf("encoding Kibana's privileges: %w", err)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPut, s.options.Elasticsearch+"/_security/privilege", bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("registering Kibana's privileges: %w", err)
+	}
+	request.SetBasicAuth(username, password)
+	request.Header.Set("Content-Type", "application/json")
+	if err := s.send(request, nil); err != nil {
+		return fmt.Errorf("registering Kibana's privileges: %w", err)
+	}
+	return nil
+}
+
 // answer takes a request through Kibana's stages: authentication, the checks on every write, the
 // privileges of the route, the version, the body.
 func (s *Server) answer(header http.Header, r *http.Request) (int, any, error) {
@@ -216,37 +249,4 @@ func internal(path string) bool {
 	return slices.Contains([]string{
 		"/internal/apm/agent_keys", "/internal/apm/agent_keys/privileges", "/internal/apm/api_key/invalidate",
 	}, path)
-}
-
-// RegisterPrivileges stores Kibana's feature privileges in Elasticsearch, as Kibana does when it
-// starts, with the credentials of an administrator.
-func (s *Server) RegisterPrivileges(ctx context.Context, username, password string) error {
-	privileges := map[string]any{}
-	for name, actions := range map[string][]string{
-		"all":                       {"login:", "api:apm", "api:apm_settings_write"},
-		"read":                      {"login:", "api:apm"},
-		"space_all":                 {"login:", "api:apm", "api:apm_settings_write"},
-		"space_read":                {"login:", "api:apm"},
-		"feature_apm.all":           {"login:", "api:apm", "api:apm_settings_write"},
-		"feature_apm.read":          {"login:", "api:apm"},
-		"feature_apm.minimal_all":   {"login:", "api:apm"},
-		"feature_apm.minimal_read":  {"login:", "api:apm"},
-		"feature_apm.settings_save": {"login:", "api:apm_settings_write"},
-	} {
-		privileges[name] = map[string]any{"application": application, "name": name, "actions": actions, "metadata": map[string]any{}}
-	}
-	body, err := json.Marshal(map[string]any{application: privileges})
-	if err != nil {
-		return fmt.Errorf("encoding Kibana's privileges: %w", err)
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPut, s.options.Elasticsearch+"/_security/privilege", bytes.NewReader(body))
-	if err != nil {
-		return fmt.Errorf("registering Kibana's privileges: %w", err)
-	}
-	request.SetBasicAuth(username, password)
-	request.Header.Set("Content-Type", "application/json")
-	if err := s.send(request, nil); err != nil {
-		return fmt.Errorf("registering Kibana's privileges: %w", err)
-	}
-	return nil
 }
