@@ -22,6 +22,8 @@ type fault struct {
 	name, direction string
 	toxic           string         // Toxiproxy's name of what it does to one direction
 	attributes      map[string]int // times in ms, rates in KB/s, sizes in bytes
+	// mild says that requests get through all the same.
+	mild bool
 }
 
 // faults are all that are tried on requests with this timeout.
@@ -30,17 +32,17 @@ func faults(timeout time.Duration) []fault {
 	all := []fault{{name: "connection refused"}}
 	for _, direction := range []string{upstream, downstream} {
 		all = append(all,
-			fault{"reset", direction, "reset_peer", map[string]int{"timeout": 0}},
-			fault{"late reset", direction, "reset_peer", map[string]int{"timeout": 300}},
-			fault{"silence", direction, "timeout", map[string]int{"timeout": 0}},
-			fault{"silence, then closed", direction, "timeout", map[string]int{"timeout": 300}},
-			fault{"delay", direction, "latency", map[string]int{"latency": 100, "jitter": 50}},
-			fault{"delay beyond the timeout", direction, "latency", map[string]int{"latency": int(beyond.Milliseconds())}},
-			fault{"cut in the head", direction, "limit_data", map[string]int{"bytes": 60}},
-			fault{"cut in the body", direction, "limit_data", map[string]int{"bytes": 330}},
-			fault{"narrow", direction, "bandwidth", map[string]int{"rate": 1}},
-			fault{"in slices", direction, "slicer", map[string]int{"average_size": 8, "size_variation": 4, "delay": 500}},
-			fault{"late close", direction, "slow_close", map[string]int{"delay": 1500}},
+			fault{"reset", direction, "reset_peer", map[string]int{"timeout": 0}, false},
+			fault{"late reset", direction, "reset_peer", map[string]int{"timeout": 300}, false},
+			fault{"silence", direction, "timeout", map[string]int{"timeout": 0}, false},
+			fault{"silence, then closed", direction, "timeout", map[string]int{"timeout": 300}, false},
+			fault{"delay", direction, "latency", map[string]int{"latency": 100, "jitter": 50}, true},
+			fault{"delay beyond the timeout", direction, "latency", map[string]int{"latency": int(beyond.Milliseconds())}, false},
+			fault{"cut in the head", direction, "limit_data", map[string]int{"bytes": 60}, false},
+			fault{"cut in the body", direction, "limit_data", map[string]int{"bytes": 330}, false},
+			fault{"narrow", direction, "bandwidth", map[string]int{"rate": 1}, true},
+			fault{"in slices", direction, "slicer", map[string]int{"average_size": 8, "size_variation": 4, "delay": 500}, true},
+			fault{"late close", direction, "slow_close", map[string]int{"delay": 1500}, true},
 		)
 	}
 	return all

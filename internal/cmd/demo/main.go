@@ -36,6 +36,10 @@ variable "password" {
   type      = string
   sensitive = true
 }
+variable "revoke_after" {
+  type    = string
+  default = null
+}
 
 provider "apm" {
   kibana {
@@ -51,6 +55,10 @@ provider "apm" {
 resource "apm_agent_key" "checkout" {
   name       = "checkout"
   privileges = ["event:write", "config_agent:read"]
+
+  expires_in   = "90d"
+  rotate_after = "60d"
+  revoke_after = var.revoke_after
 }
 
 output "id" {

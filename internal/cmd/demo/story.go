@@ -16,15 +16,21 @@ const address = "apm_agent_key.checkout"
 
 // The actions that Terraform plans.
 const (
-	actionCreate = "create"
-	actionDelete = "delete"
+	actionCreate  = "create"
+	actionUpdate  = "update"
+	actionReplace = "replace"
+	actionDelete  = "delete"
 )
+
+// withGrace has the key that is replaced live on for an hour.
+const withGrace = "-var=revoke_after=1h"
 
 // story is what one step leaves to the next.
 type story struct {
 	terraform *terraform
 	stack     *fakestack.Stack
 	revoked   credential // The key that is revoked outside.
+	rotated   credential // The key that is rotated.
 	current   credential // The key in Terraform's state.
 }
 
@@ -54,10 +60,16 @@ var steps = []step{
 		"It says that the key is gone and why, and plans a new one."},
 	{"Apply replaces the key.", (*story).replace,
 		"One live agent key again, another one, and it authenticates."},
+	{"Sixty-one days pass, and the next plan rotates the key.", (*story).planRotation,
+		"It says that the key is due, by the server's clock: this machine's has not moved."},
+	{"Apply rotates the key, and both keys work for an hour.", (*story).rotate,
+		"There is no moment without a working key, and whoever has the old one has time to take the new one."},
+	{"Two hours later the old key has ended by itself.", (*story).endGrace,
+		"The old key is refused, and the new one authenticates."},
 	{"Destroy revokes the key.", (*story).destroy,
 		"The key is refused: it was revoked, not just forgotten."},
 	{"Elasticsearch is asked for every agent key that there is.", (*story).leaveNothing,
-		"Two were made, and none is alive."},
+		"Three were made in all, and none is alive."},
 }
 
 // tell goes through the steps until one is not as told.
@@ -153,7 +165,56 @@ func (s *story) replace(ctx context.Context) error {
 	return nil
 }
 
+func (s *story) planRotation(ctx context.Context) error {
+	// What becomes of the old key is what its state says, so that it is set before.
+	outcome, err := s.terraform.do(ctx, "apply", "-auto-approve", withGrace)
+	if err != nil {
+		return err
+	}
+	if err := planned(outcome, actionUpdate); err != nil {
+		return err
+	}
+	s.stack.Clock().Advance(61 * 24 * time.Hour)
+	outcome, err = s.terraform.do(ctx, "plan", "-detailed-exitcode", withGrace)
+	if err != nil {
+		return err
+	}
+	if !outcome.warns("checkout", s.current.id, "rotate_after") {
+		return errors.New("no warning says that the key is due")
+	}
+	return planned(outcome, actionReplace)
+}
+
+func (s *story) rotate(ctx context.Context) error {
+	s.rotated = s.current
+	if _, err := s.terraform.do(ctx, "apply", "-auto-approve", withGrace); err != nil {
+		return err
+	}
+	if err := s.readOutputs(ctx); err != nil {
+		return err
+	}
+	if s.current.id == s.rotated.id {
+		return errors.New("the key was not replaced")
+	}
+	if !s.stack.Authenticates(ctx, s.current.encoded) || !s.stack.Authenticates(ctx, s.rotated.encoded) {
+		return errors.New("the keys do not both authenticate")
+	}
+	return nil
+}
+
+func (s *story) endGrace(ctx context.Context) error {
+	s.stack.Clock().Advance(2 * time.Hour)
+	if !s.stack.Authenticates(ctx, s.current.encoded) {
+		return errors.New("the new key does not authenticate")
+	}
+	return s.refused(ctx, s.rotated)
+}
+
 func (s *story) destroy(ctx context.Context) error {
+	// Without revoke_after, which again the state must say, the key is revoked at once.
+	if _, err := s.terraform.do(ctx, "apply", "-auto-approve"); err != nil {
+		return err
+	}
 	outcome, err := s.terraform.do(ctx, "destroy", "-auto-approve")
 	if err != nil {
 		return err
@@ -165,13 +226,6 @@ func (s *story) destroy(ctx context.Context) error {
 }
 
 func (s *story) leaveNothing(ctx context.Context) error {
-	keys, err := s.stack.Keys(ctx)
-	if err != nil {
-		return err
-	}
-	if len(keys) != 2 {
-		return fmt.Errorf("there are %d keys, not 2", len(keys))
-	}
 	live, err := s.live(ctx)
 	if err != nil {
 		return err
@@ -179,11 +233,31 @@ func (s *story) leaveNothing(ctx context.Context) error {
 	if len(live) > 0 {
 		return fmt.Errorf("%d keys are alive", len(live))
 	}
+	for _, key := range []credential{s.revoked, s.rotated, s.current} {
+		if err := s.refused(ctx, key); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
 // takeOver reads the key in Terraform's state and makes sure that it is the one live key.
 func (s *story) takeOver(ctx context.Context) error {
+	if err := s.readOutputs(ctx); err != nil {
+		return err
+	}
+	live, err := s.live(ctx)
+	if err != nil {
+		return err
+	}
+	if len(live) != 1 || live[0].ID != s.current.id || live[0].Username != username {
+		return fmt.Errorf("of %d live keys, not one alone is the key in the state and owned by %s", len(live), username)
+	}
+	return nil
+}
+
+// readOutputs reads the key in Terraform's state.
+func (s *story) readOutputs(ctx context.Context) error {
 	id, err := s.terraform.output(ctx, "id")
 	if err != nil {
 		return err
@@ -191,13 +265,6 @@ func (s *story) takeOver(ctx context.Context) error {
 	encoded, err := s.terraform.output(ctx, "encoded")
 	if err != nil {
 		return err
-	}
-	live, err := s.live(ctx)
-	if err != nil {
-		return err
-	}
-	if len(live) != 1 || live[0].ID != id || live[0].Username != username {
-		return fmt.Errorf("of %d live keys, not one alone is the key in the state and owned by %s", len(live), username)
 	}
 	s.current = credential{id: id, encoded: encoded}
 	return nil
@@ -211,7 +278,7 @@ func (s *story) live(ctx context.Context) ([]fakestack.KeyRecord, error) {
 	}
 	var live []fakestack.KeyRecord
 	for _, key := range keys {
-		if !key.Invalidated && (key.Expiration.IsZero() || key.Expiration.After(time.Now())) {
+		if !key.Invalidated && (key.Expiration.IsZero() || key.Expiration.After(s.stack.Clock().Now())) {
 			live = append(live, key)
 		}
 	}
