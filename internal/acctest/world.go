@@ -1,8 +1,10 @@
 // Package acctest runs the provider against a stack: in memory by default, or a real Elasticsearch behind the Kibana
-// stand-in when APM_TEST_ELASTICSEARCH_URL, _USERNAME and _PASSWORD name one.
+// stand-in when APM_TEST_ELASTICSEARCH_URL, _USERNAME and _PASSWORD name one, or behind a real Kibana when
+// APM_TEST_KIBANA_URL names that too.
 package acctest
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -21,8 +23,8 @@ import (
 	"github.com/elastic/terraform-provider-apm/internal/provider"
 )
 
-// Space is a space of Kibana beside the default one.
-const Space = "observability"
+// Space is a space of Kibana beside the default one. A real Kibana has the one that APM_TEST_KIBANA_SPACE names.
+var Space = cmp.Or(os.Getenv("APM_TEST_KIBANA_SPACE"), "observability")
 
 // World is a stack with a user of its own, and a provider whose clock the test can move. It ends with the test.
 type World struct {
@@ -40,11 +42,12 @@ type World struct {
 func New(t *testing.T, configure ...func(*fakestack.Options)) *World {
 	t.Helper()
 	options := fakestack.Options{
-		Upstream: os.Getenv("APM_TEST_ELASTICSEARCH_URL"),
-		Username: os.Getenv("APM_TEST_ELASTICSEARCH_USERNAME"),
-		Password: os.Getenv("APM_TEST_ELASTICSEARCH_PASSWORD"),
-		Clock:    fakestack.RealTime(),
-		Spaces:   []string{Space},
+		Upstream:       os.Getenv("APM_TEST_ELASTICSEARCH_URL"),
+		KibanaUpstream: os.Getenv("APM_TEST_KIBANA_URL"),
+		Username:       os.Getenv("APM_TEST_ELASTICSEARCH_USERNAME"),
+		Password:       os.Getenv("APM_TEST_ELASTICSEARCH_PASSWORD"),
+		Clock:          fakestack.RealTime(),
+		Spaces:         []string{Space},
 	}
 	for _, change := range configure {
 		change(&options)

@@ -164,6 +164,23 @@ func TestCreate_namesNoOtherKey(t *testing.T) {
 	}
 }
 
+// Users of two realms may have the same name.
+func TestCreate_namesNoKeyOfANamesakeInAnotherRealm(t *testing.T) {
+	w := newWorld(t)
+	keys := w.service(t, creator)
+	w.seed(t, nil)
+	w.Kibana.Inject(fakestack.CloseWithoutAnswer())
+	w.Elasticsearch.Inject(fakestack.RewriteBody(func(body map[string]any) {
+		for _, key := range body["api_keys"].([]any) {
+			key.(map[string]any)["realm"] = "ldap1"
+		}
+	}).On(fakestack.To("", "/_security/_query/api_key")))
+	_, err := keys.Create(t.Context(), spec)
+	if undecided := mustBe[*agentkey.UndecidedError](t, err); len(undecided.Candidates) > 0 {
+		t.Errorf("named are %v", candidates(undecided))
+	}
+}
+
 // The search does not depend on this machine's clock.
 func TestCreate_findsTheKeyWhateverThisMachinesClockSays(t *testing.T) {
 	for _, ahead := range []time.Duration{time.Hour, -time.Hour, 400 * 24 * time.Hour, -400 * 24 * time.Hour} {

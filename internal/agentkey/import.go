@@ -30,8 +30,9 @@ var ErrNoKeyName = errors.New("the import id is neither the id of a key, 20 lett
 func (s *Service) Import(ctx context.Context, name secret.Text) (Imported, error) {
 	imported := Imported{}
 	id := name.Reveal()
+	// An id comes first: one in forty is also the base64 of some text with a colon.
 	keyID, apiKey, encoded := credential.SplitAPIKey(id)
-	if encoded {
+	if encoded = encoded && !idFormat.MatchString(id); encoded {
 		id = keyID
 	}
 	if !idFormat.MatchString(id) {

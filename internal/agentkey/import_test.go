@@ -88,6 +88,16 @@ func TestImport_refusesWhatIsNoLiveAgentKey(t *testing.T) {
 	w.mustLive(t, alive, true)
 }
 
+// This id is base64 of "abc:defghijklmn", as one in forty is of some such text.
+func TestImport_takesNoIDForAnEncodedKey(t *testing.T) {
+	w := newWorld(t)
+	keys := w.service(t, "manager")
+	_, err := keys.Import(t.Context(), secret.New("YWJjOmRlZmdoaWprbG1u"))
+	if unfit := mustBe[*agentkey.UnfitError](t, err); unfit.ID != "YWJjOmRlZmdoaWprbG1u" || !strings.Contains(err.Error(), "no such key") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestImport_doesNotTakeOneKeyForAnother(t *testing.T) {
 	w := newWorld(t)
 	keys := w.service(t, creator)

@@ -156,7 +156,14 @@ func (s *Service) Describe(ctx context.Context, created Created, life time.Durat
 	if err != nil {
 		return Key{}, nil, err
 	}
-	own := slices.IndexFunc(keys, func(key Key) bool { return key.ID == created.ID })
+	isOwn := func(key Key) bool { return key.ID == created.ID }
+	own := slices.IndexFunc(keys, isOwn)
+	if own < 0 && len(keys) == PageSize { // There are more namesakes than are listed.
+		if keys, err = s.manager.FindKeys(ctx, Query{IDs: []string{created.ID}}); err != nil {
+			return Key{}, nil, err
+		}
+		own = slices.IndexFunc(keys, isOwn)
+	}
 	if own < 0 {
 		return Key{}, nil, &UnfitError{ID: created.ID, Reasons: []string{"Elasticsearch does not find it; Kibana and Elasticsearch may be of different deployments"}}
 	}

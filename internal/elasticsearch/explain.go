@@ -3,6 +3,7 @@ package elasticsearch
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	"github.com/elastic/terraform-provider-apm/internal/apierror"
 	"github.com/elastic/terraform-provider-apm/internal/transport"
@@ -42,9 +43,15 @@ func explain(failure *apierror.Error, answer *transport.Answer) {
 		return
 	}
 	failure.Type, failure.Reason = detail.Type, detail.Reason
-	// Why an API key was refused: one text (measured on 8.14.1 and 9.4.3).
+	// Why an API key was refused: a text, or a list of them where there are several.
 	var additional string
-	if json.Unmarshal(detail.Additional, &additional) == nil && additional != "" {
+	var several []string
+	if json.Unmarshal(detail.Additional, &several) == nil {
+		additional = strings.Join(several, "; ")
+	} else {
+		_ = json.Unmarshal(detail.Additional, &additional)
+	}
+	if additional != "" {
 		failure.Reason += " (" + additional + ")"
 	}
 }

@@ -38,6 +38,10 @@ func TestClient_explainsTheAnswer(t *testing.T) {
 				`"header":{"WWW-Authenticate":["Basic"]}},"status":401}`,
 			apierror.ErrUnauthorized, "security_exception", "unable to authenticate (API key: expired)",
 		},
+		"401 for several reasons": {
+			401, nil, `{"error":{"type":"security_exception","reason":"no","additional_unsuccessful_credentials":["API key: expired","token: gone"]},"status":401}`,
+			apierror.ErrUnauthorized, "security_exception", "no (API key: expired; token: gone)",
+		},
 		"403": {403, nil, `{"error":{"type":"security_exception","reason":"is unauthorized"},"status":403}`, apierror.ErrForbidden, "security_exception", "is unauthorized"},
 		"404": {404, nil, `{"error":{"type":"resource_not_found_exception","reason":"no API key"},"status":404}`, apierror.ErrNotFound, "resource_not_found_exception", "no API key"},
 		"429": {429, nil, `{"error":{"type":"circuit_breaking_exception","reason":"Data too large"},"status":429}`, apierror.ErrRateLimited, "circuit_breaking_exception", "Data too large"},

@@ -33,6 +33,8 @@ type Options struct {
 	Clock *Clock
 	// Upstream is the URL of a real Elasticsearch; empty means one in memory.
 	Upstream string
+	// KibanaUpstream is the URL of a real Kibana over the Upstream; empty means the stand-in.
+	KibanaUpstream string
 	// Username and Password are those of a superuser: created in memory, used for set-up on an
 	// Upstream. The default is "elastic" and "changeme".
 	Username, Password string
@@ -78,6 +80,8 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 	s := &Stack{
 		options: o, direct: o.Upstream, closing: make(chan struct{}),
 		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
+		// Answers pass as they are: the client asks for compression, or does not.
+		proxied: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64},
 	}
 	if err := s.start(ctx); err != nil {
 		s.Close()
@@ -96,9 +100,7 @@ func (s *Stack) Close() {
 		}
 		s.serving.Wait()
 		s.client.CloseIdleConnections()
-		if s.proxied != nil {
-			s.proxied.CloseIdleConnections()
-		}
+		s.proxied.CloseIdleConnections()
 	})
 }
 
@@ -139,17 +141,25 @@ func (s *Stack) start(ctx context.Context) error {
 	if s.elasticsearchURL, err = s.listen(ctx, s.options.ElasticsearchAddress, s.Elasticsearch, s.options.TLS); err != nil {
 		return err
 	}
-	// Kibana speaks to Elasticsearch past the front, so that the request log holds the client's calls alone.
+	if product, err = s.kibanaProduct(ctx); err != nil {
+		return err
+	}
+	s.Kibana = s.front("Kibana", product, true)
+	s.kbnURL, err = s.listen(ctx, s.options.KibanaAddress, s.Kibana, s.options.TLS)
+	return err
+}
+
+// kibanaProduct returns the handler behind Kibana's front. The stand-in speaks to Elasticsearch past its front, so that
+// the request log holds the client's calls alone.
+func (s *Stack) kibanaProduct(ctx context.Context) (http.Handler, error) {
+	if s.options.KibanaUpstream != "" {
+		return s.proxy(s.options.KibanaUpstream)
+	}
 	route := kibana.New(kibana.Options{
 		Elasticsearch: s.direct, Client: s.client, Now: s.options.Clock.Now, Version: s.options.KibanaVersion,
 		StripsUnknownFields: s.options.KibanaStripsUnknownFields, Spaces: s.options.Spaces,
 	})
-	if err := route.RegisterPrivileges(ctx, s.options.Username, s.options.Password); err != nil {
-		return err
-	}
-	s.Kibana = s.front("Kibana", route, true)
-	s.kbnURL, err = s.listen(ctx, s.options.KibanaAddress, s.Kibana, s.options.TLS)
-	return err
+	return route, route.RegisterPrivileges(ctx, s.options.Username, s.options.Password)
 }
 
 // elasticsearchProduct returns the handler behind Elasticsearch's front and sets its direct URL.
@@ -163,12 +173,15 @@ func (s *Stack) elasticsearchProduct(ctx context.Context) (http.Handler, error) 
 		s.direct, err = s.listen(ctx, "127.0.0.1:0", memory, nil)
 		return memory, err
 	}
-	target, err := url.Parse(s.options.Upstream)
+	return s.proxy(s.options.Upstream)
+}
+
+// proxy returns a handler that passes everything on to a real product.
+func (s *Stack) proxy(upstream string) (http.Handler, error) {
+	target, err := url.Parse(upstream)
 	if err != nil || target.Host == "" {
-		return nil, errors.New("the upstream Elasticsearch's URL is none")
+		return nil, errors.New("the URL of an upstream is none")
 	}
-	// Answers pass as they are: the client asks for compression, or does not.
-	s.proxied = &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64}
 	return &httputil.ReverseProxy{
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target) },
 		Transport: s.proxied,

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"strconv"
@@ -140,6 +141,20 @@ func (r *resolver) text(at path.Path, value types.String, variable string) strin
 	return r.getenv(variable)
 }
 
+// texts returns the configured values.
+func (r *resolver) texts(at path.Path, values types.List) []string {
+	if !r.known(at, values) {
+		return nil
+	}
+	var texts []string
+	for i, element := range values.Elements() {
+		if text, ok := element.(types.String); ok && r.known(at.AtListIndex(i), text) {
+			texts = append(texts, text.ValueString())
+		}
+	}
+	return texts
+}
+
 func (r *resolver) duration(at path.Path, value types.String) time.Duration {
 	if !r.known(at, value) {
 		return 0
@@ -170,37 +185,37 @@ func (r *resolver) flag(at path.Path, value types.Bool, variable string) bool {
 // Cloud ID, in this order.
 func (r *resolver) endpoints(s *settings, cloudID, kibana types.String, elasticsearch types.List) {
 	kibanaPath, elasticsearchPath := path.Root("kibana").AtName("endpoint"), path.Root("elasticsearch").AtName("endpoints")
+	kibanaURL, elasticsearchURLs := r.text(kibanaPath, kibana, ""), r.texts(elasticsearchPath, elasticsearch)
 	configured := r.cloudID("", r.text(path.Root("cloud_id"), cloudID, ""))
-	ambient := cloudid.Endpoints{}
-	if cloudID.IsNull() {
-		ambient = r.cloudID("In the environment variable "+envCloudID+", ", r.getenv(envCloudID))
-	}
-
-	kibanaURL := r.text(kibanaPath, kibana, "")
-	var elasticsearchURLs []string
-	if r.known(elasticsearchPath, elasticsearch) {
-		for i, element := range elasticsearch.Elements() {
-			if text, ok := element.(types.String); ok && r.known(elasticsearchPath.AtListIndex(i), text) {
-				elasticsearchURLs = append(elasticsearchURLs, text.ValueString())
-			}
-		}
-	}
 	if len(r.unknown) > 0 {
 		return
+	}
+	var kibanaVariable, elasticsearchVariable string
+	if kibanaURL = cmp.Or(kibanaURL, configured.Kibana); kibanaURL == "" && r.getenv(envKibanaEndpoint) != "" {
+		kibanaURL, kibanaVariable = r.getenv(envKibanaEndpoint), envKibanaEndpoint
+	}
+	switch {
+	case len(elasticsearchURLs) > 0:
+	case configured.Elasticsearch != "":
+		elasticsearchURLs = []string{configured.Elasticsearch}
+	case r.getenv(envElasticsearchEndpoints) != "":
+		elasticsearchURLs, elasticsearchVariable = strings.Split(r.getenv(envElasticsearchEndpoints), ","), envElasticsearchEndpoints
+	}
+	var ambient cloudid.Endpoints
+	if cloudID.IsNull() && (kibanaURL == "" || len(elasticsearchURLs) == 0) {
+		ambient = r.cloudID("In the environment variable "+envCloudID+", ", r.getenv(envCloudID))
+		kibanaURL = cmp.Or(kibanaURL, ambient.Kibana)
+		if len(elasticsearchURLs) == 0 && ambient.Elasticsearch != "" {
+			elasticsearchURLs = []string{ambient.Elasticsearch}
+		}
 	}
 	if r.diags.HasError() {
 		return // A Cloud ID that cannot be read is no missing endpoint.
 	}
-	variable := ""
-	if kibanaURL = first(kibanaURL, configured.Kibana); kibanaURL == "" {
-		if kibanaURL = r.getenv(envKibanaEndpoint); kibanaURL != "" {
-			variable = envKibanaEndpoint
-		}
-		kibanaURL = first(kibanaURL, ambient.Kibana)
-	}
+
 	switch {
 	case kibanaURL != "":
-		s.kibana.urls = r.urls(kibanaPath, variable, kibanaURL)
+		s.kibana.urls = r.urls(kibanaPath, kibanaVariable, kibanaURL)
 	case configured.Elasticsearch != "" || ambient.Elasticsearch != "":
 		r.diags.AddAttributeError(kibanaPath, "Missing Kibana endpoint",
 			"The Cloud ID names no Kibana. Set endpoint in the kibana block, or the environment variable "+envKibanaEndpoint+", to Kibana's URL.")
@@ -208,21 +223,11 @@ func (r *resolver) endpoints(s *settings, cloudID, kibana types.String, elastics
 		r.diags.AddAttributeError(kibanaPath, "Missing Kibana endpoint",
 			"Agent keys are created through Kibana. Set endpoint in the kibana block, or cloud_id, or the environment variable "+envKibanaEndpoint+".")
 	}
-
-	variable = ""
-	if len(elasticsearchURLs) == 0 && configured.Elasticsearch == "" && r.getenv(envElasticsearchEndpoints) != "" {
-		variable = envElasticsearchEndpoints
-	}
-	for _, text := range []string{configured.Elasticsearch, r.getenv(envElasticsearchEndpoints), ambient.Elasticsearch} {
-		if len(elasticsearchURLs) == 0 && text != "" {
-			elasticsearchURLs = strings.Split(text, ",")
-		}
-	}
 	if len(elasticsearchURLs) == 0 {
 		r.diags.AddAttributeError(elasticsearchPath, "Missing Elasticsearch endpoints",
 			"Agent keys are read and revoked in Elasticsearch. Set endpoints in the elasticsearch block, or cloud_id, or the environment variable "+envElasticsearchEndpoints+".")
 	}
-	s.elasticsearch.urls = r.urls(elasticsearchPath, variable, elasticsearchURLs...)
+	s.elasticsearch.urls = r.urls(elasticsearchPath, elasticsearchVariable, elasticsearchURLs...)
 }
 
 func (r *resolver) cloudID(where, text string) cloudid.Endpoints {
@@ -253,13 +258,4 @@ func (r *resolver) urls(at path.Path, variable string, texts ...string) []*url.U
 		urls = append(urls, endpoint)
 	}
 	return urls
-}
-
-func first(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
 }
