@@ -3,6 +3,7 @@ package kibana
 import (
 	"encoding/json"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/elastic/terraform-provider-apm/internal/apierror"
@@ -22,6 +23,10 @@ const (
 	notReady              = "Kibana server is not ready yet"
 	elasticsearchAnswered = "this is Elasticsearch, not Kibana"
 )
+
+// newSecret finds the answer of Elasticsearch to a create inside of a message, quoted any number of times. No credential
+// that the client knows is in it.
+var newSecret = regexp.MustCompile(`"(api_key|encoded)\\*"\s*:`)
 
 // explain reads the body of an error: Kibana's own, or that of whatever answered in its place.
 func explain(failure *apierror.Error, answer *transport.Answer) {
@@ -61,6 +66,9 @@ func explain(failure *apierror.Error, answer *transport.Answer) {
 		return
 	}
 	failure.Reason = body.Message
+	if newSecret.MatchString(body.Message) {
+		failure.Reason = "the message is withheld, for it may hold the secret of a new key"
+	}
 	failure.MissingPrivileges = clean(body.Attributes.Data.MissingPrivileges)
 	failure.MissingClusterPrivileges = clean(body.Attributes.Data.MissingClusterPrivileges)
 	switch {

@@ -68,6 +68,9 @@ func TestCreateAgentKey_explainsTheAnswer(t *testing.T) {
 		"Elasticsearch's 405 by header": {405, elasticsearch, ``, apierror.ErrWrongProduct, false, "this is Elasticsearch"},
 		"Elasticsearch's 503 by header": {503, elasticsearch, `{"error":{},"status":503}`, apierror.ErrWrongProduct, false, "this is Elasticsearch"},
 		"words that forge the output":   {400, nil, `{"statusCode":400,"message":"\u001b[2J\u202eevil"}`, apierror.ErrBadRequest, false, "\ufffd[2J\ufffdevil"},
+		"words that repeat a new key": {
+			500, nil, `{"statusCode":500,"message":"unexpected: {\"id\":\"a\",\"api_key\":\"s3cr3t\"}"}`, apierror.ErrServer, true, "the message is withheld",
+		},
 		"words that repeat the password": {
 			400, nil, `{"statusCode":400,"message":"bad ` + password + ` given"}`, apierror.ErrBadRequest, false, "bad [redacted] given",
 		},

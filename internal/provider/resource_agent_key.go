@@ -71,7 +71,8 @@ func (r *agentKeyResource) Create(ctx context.Context, req resource.CreateReques
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
 
 	// What belongs to the creation is finished even if the run is interrupted meanwhile.
-	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
+	ctx = tflog.SetField(context.WithoutCancel(ctx), "key_id", created.ID)
+	ctx, cancel = context.WithTimeout(ctx, finishTimeout)
 	defer cancel()
 	if life := plan.life(); life > 0 {
 		if err := keys.ExpireCreated(ctx, created.ID, started, life); err != nil {
