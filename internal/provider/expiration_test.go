@@ -144,3 +144,21 @@ func TestExpiresIn_shorterThanTheAgeReplacesTheKey(t *testing.T) {
 	succeed(t, core.Apply(plan))
 	about(t, "life", lifeOf(t, w, idOf(t, core)), 30*day)
 }
+
+func TestAccExpiresIn_thatCouldNotBeSetIsToldAndPutRightByTheNextApply(t *testing.T) {
+	t.Parallel()
+	w := acctest.New(t)
+	core := w.Core(t, nil)
+	configuration := adding(config("checkout"), "expires_in", "90d")
+	remove := inject(t, w.Stack.Elasticsearch, respond(403).On(toUpdate))
+
+	diagnostics := core.Run(configuration)
+	first := idOf(t, core)
+	told(t, diagnostics.Errors(), "expires_in", "APM agent key created without its end", first, "the next apply replaces it")
+	onlyAlive(t, w, first)
+
+	remove()
+	succeed(t, core.Run(configuration))
+	onlyAlive(t, w, idOf(t, core))
+	about(t, "life", lifeOf(t, w, idOf(t, core)), 90*day)
+}
