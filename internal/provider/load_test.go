@@ -132,7 +132,7 @@ func (l *load) checkDestroyed(t *testing.T) {
 	if faulty < requests/faultEvery-2 || faulty == 0 {
 		t.Errorf("%d of %d requests have failed, which is less than one in %d", faulty, requests, faultEvery)
 	}
-	t.Logf("load: %d keys, %d runs, %d requests of which %d failed, %d keys lost and named", loadKeys, l.runs, requests, faulty, l.named)
+	t.Logf("figure: load: %d keys, %d runs, %d requests of which %d failed, %d keys lost and named", loadKeys, l.runs, requests, faulty, l.named)
 }
 
 // TestAccLoad_twoHundredKeysAtOnce drives one provider after the other, as the runs of Terraform do, with fifty operations

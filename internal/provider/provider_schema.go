@@ -59,7 +59,7 @@ func topAttributes() map[string]schema.Attribute {
 			Optional: true,
 			MarkdownDescription: "How long one request with its answer may take, such as `30s`, the default. A whole number with a unit of " +
 				"`d`, `h`, `m` or `s`. How long an operation may take in all, with its repetitions, is set by `timeouts` in the resource.",
-			Validators: []validator.String{durationValidator{}},
+			Validators: []validator.String{durationValidator()},
 		},
 	}
 }
@@ -70,7 +70,7 @@ func kibanaBlock() schema.Block {
 		Optional: true,
 		MarkdownDescription: "URL of Kibana, with its base path if it has one, such as `https://kibana.example:5601`. Required unless `cloud_id` names a Kibana." +
 			fromEnvironment(envKibanaEndpoint),
-		Validators: []validator.String{endpointValidator{}},
+		Validators: []validator.String{endpointValidator()},
 	}
 	attributes["space_id"] = schema.StringAttribute{
 		Optional: true,
@@ -92,7 +92,7 @@ func elasticsearchBlock() schema.Block {
 		Optional:    true,
 		MarkdownDescription: "URLs of the cluster's nodes, such as `https://es.example:9200`. All are used in turn, and one that does not answer is passed over. " +
 			"Required unless `cloud_id` is set." + fromEnvironment(envElasticsearchEndpoints) + " There, separate them by commas.",
-		Validators: []validator.List{listvalidator.SizeAtLeast(1), listvalidator.ValueStringsAre(endpointValidator{})},
+		Validators: []validator.List{listvalidator.SizeAtLeast(1), listvalidator.ValueStringsAre(endpointValidator())},
 	}
 	return schema.SingleNestedBlock{
 		MarkdownDescription: "Elasticsearch, where agent keys live, are read and revoked. It may have credentials of its own, such as an API key with " +

@@ -26,7 +26,7 @@ func (r *agentKeyResource) Schema(ctx context.Context, _ resource.SchemaRequest,
 				Required: true,
 				MarkdownDescription: "Name of the key: 1 to 256 characters, without a leading underscore and without blanks at its edges. Names need not be unique. " +
 					"Changing it replaces the key.",
-				Validators: []validator.String{nameValidator{}},
+				Validators: []validator.String{nameValidator()},
 			},
 			"privileges": schema.SetAttribute{
 				ElementType: types.StringType,
@@ -74,7 +74,7 @@ func durationAttribute(description string) schema.StringAttribute {
 	return schema.StringAttribute{
 		Optional:            true,
 		MarkdownDescription: description + " A whole number with a unit of `d`, `h`, `m` or `s`, such as `90d`.",
-		Validators:          []validator.String{durationValidator{}},
+		Validators:          []validator.String{durationValidator()},
 	}
 }
 

@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"regexp"
 
@@ -12,72 +13,50 @@ import (
 	"github.com/elastic/terraform-provider-apm/internal/agentkey"
 )
 
-var (
-	_ validator.String = endpointValidator{}
-	_ validator.String = durationValidator{}
-	_ validator.String = nameValidator{}
-)
-
-// endpointValidator accepts what parseEndpoint does.
-type endpointValidator struct{}
-
-// Description implements validator.String.
-func (endpointValidator) Description(context.Context) string {
-	return "a URL with scheme and host, such as https://kibana.example:5601"
+// textValidator applies a rule of the domain to a text that is known.
+type textValidator struct {
+	description string
+	summary     string
+	check       func(text string) error // its error says what is wrong and what is expected
 }
 
+var _ validator.String = textValidator{}
+
+// Description implements validator.String.
+func (v textValidator) Description(context.Context) string { return v.description }
+
 // MarkdownDescription implements validator.String.
-func (v endpointValidator) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+func (v textValidator) MarkdownDescription(context.Context) string { return v.description }
 
 // ValidateString implements validator.String.
-func (endpointValidator) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+func (v textValidator) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
 	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
 		return
 	}
-	if _, err := parseEndpoint(req.ConfigValue.ValueString()); err != nil {
-		resp.Diagnostics.AddAttributeError(req.Path, "Invalid endpoint", "The endpoint cannot be used: "+err.Error()+".")
+	if err := v.check(req.ConfigValue.ValueString()); err != nil {
+		resp.Diagnostics.AddAttributeError(req.Path, v.summary, sentence(err.Error()))
 	}
 }
 
-// durationValidator accepts Elasticsearch's durations.
-type durationValidator struct{}
-
-// Description implements validator.String.
-func (durationValidator) Description(context.Context) string {
-	return "a whole number with a unit of d, h, m or s"
+func endpointValidator() validator.String {
+	return textValidator{"a URL with scheme and host, such as https://kibana.example:5601", "Invalid endpoint", func(text string) error {
+		if _, err := parseEndpoint(text); err != nil {
+			return fmt.Errorf("the endpoint cannot be used: %w", err)
+		}
+		return nil
+	}}
 }
 
-// MarkdownDescription implements validator.String.
-func (v durationValidator) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
-
-// ValidateString implements validator.String.
-func (durationValidator) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
-	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
-		return
-	}
-	if _, err := agentkey.ParseDuration(req.ConfigValue.ValueString()); err != nil {
-		resp.Diagnostics.AddAttributeError(req.Path, "Invalid duration", sentence(err.Error()))
-	}
+func durationValidator() validator.String {
+	return textValidator{"a whole number with a unit of d, h, m or s", "Invalid duration", func(text string) error {
+		_, err := agentkey.ParseDuration(text)
+		return err
+	}}
 }
 
-// nameValidator accepts the names that Elasticsearch does.
-type nameValidator struct{}
-
-// Description implements validator.String.
-func (nameValidator) Description(context.Context) string {
-	return "1 to 256 characters, without a leading underscore and without blanks at the edges"
-}
-
-// MarkdownDescription implements validator.String.
-func (v nameValidator) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
-
-// ValidateString implements validator.String.
-func (nameValidator) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
-	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
-		return
-	}
-	if err := agentkey.CheckName(req.ConfigValue.ValueString()); err != nil {
-		resp.Diagnostics.AddAttributeError(req.Path, "Invalid agent key name", sentence(err.Error()))
+func nameValidator() validator.String {
+	return textValidator{
+		"1 to 256 characters, without a leading underscore and without blanks at the edges", "Invalid agent key name", agentkey.CheckName,
 	}
 }
 

@@ -65,5 +65,5 @@ func TestAccNetworkFaults(t *testing.T) {
 		}
 	})
 	issued.mustBeAll(t, w)
-	t.Logf("network faults: pairs tried %d, pairs held %d", tried.Load(), held.Load())
+	t.Logf("figure: network faults: pairs tried %d, pairs held %d", tried.Load(), held.Load())
 }
