@@ -285,9 +285,12 @@ func (c *cli) keys() map[string]string {
 	var state struct {
 		Resources []struct {
 			Instances []struct {
-				Attributes struct{ ID, Encoded string }
-			}
-		}
+				Attributes struct {
+					ID      string `json:"id"`
+					Encoded string `json:"encoded"`
+				} `json:"attributes"`
+			} `json:"instances"`
+		} `json:"resources"`
 	}
 	if err := json.Unmarshal([]byte(c.read("terraform.tfstate")), &state); err != nil {
 		c.t.Fatalf("reading the state: %s", err)

@@ -70,7 +70,10 @@ func TestScan_theStackPrintsNoSecretButThePassword(t *testing.T) {
 		return answer
 	}
 	var created struct {
-		AgentKey struct{ ID, Encoded string }
+		AgentKey struct {
+			ID      string `json:"id"`
+			Encoded string `json:"encoded"`
+		} `json:"agentKey"`
 	}
 	if err := json.Unmarshal(send("POST", variables["KIBANA_ENDPOINT"]+createRoute, `{"name":"checkout","privileges":["event:write"]}`), &created); err != nil {
 		t.Fatal(err)

@@ -155,12 +155,15 @@ func TestAccScan_showsNoSecretAnywhere(t *testing.T) {
 	c.must("state-shown", "show")
 	c.must("state.show", "show", "-json")
 	c.must("destroy", "destroy", "-auto-approve")
-	c.write("requests.jsonl", log.String())
+	c.write("requests.log", log.String())
 
 	for _, name := range append(broken, "401") {
 		if !strings.Contains(c.read("broken.err")+c.read("wrong-password.err"), name) {
 			t.Errorf("there was no failure %q", name)
 		}
+	}
+	if requests := c.read("requests.log"); !strings.Contains(requests, "Kibana POST "+createRoute) || !strings.Contains(requests, "broken by 500") {
+		t.Error("the stand-in's log is not there")
 	}
 	if secrets.In(c.read("plan.show.out")) == nil || secrets.In(c.read("state.show.out")) == nil || secrets.In(c.read("terraform.tfstate.backup")) == nil {
 		t.Error("the scan finds no secret where there are some")
@@ -251,7 +254,10 @@ func noteAndBreak(t *testing.T, w *acctest.World, secrets *acctest.Secrets) (nam
 	}
 	inject(t, w.Stack.Kibana, fakestack.Fault{AfterServer: true, Match: fakestack.To("POST", createRoute), Break: func(x *fakestack.Exchange) {
 		var body struct {
-			AgentKey struct{ ID, Name, Encoded string }
+			AgentKey struct {
+				Name    string `json:"name"`
+				Encoded string `json:"encoded"`
+			} `json:"agentKey"`
 		}
 		if err := json.Unmarshal(x.Answer.Body, &body); err != nil {
 			t.Errorf("the test cannot read Kibana's answer: %s", err)
@@ -290,21 +296,15 @@ type requestLog struct {
 	text strings.Builder
 }
 
-func (l *requestLog) add(product string, request fakestack.Request) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	// The text of a body, not its base64.
-	line, _ := json.Marshal(struct {
-		Product string
-		fakestack.Request
-		Body string
-	}{product, request, string(request.Body)})
-	l.text.Write(append(line, '\n'))
-}
-
-// String returns a JSON object a line.
+// String returns everything that is known of each request, a line each.
 func (l *requestLog) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
+}
+
+func (l *requestLog) add(product string, r fakestack.Request) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	fmt.Fprintf(&l.text, "%s %s %s %v %s %s %v %d %s %s\n", product, r.Method, r.Path, r.Query, r.Scheme, r.Username, r.Header, r.Status, r.Fault, r.Body)
 }

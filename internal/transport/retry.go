@@ -40,11 +40,13 @@ func (c *Client) pause(
 	if failure.Status == 0 && attempt >= maxConnectionAttempts {
 		return 0, false
 	}
-	pause := time.Duration(float64(firstPause) * math.Pow(2, float64(attempt-1)))
-	pause = min(pause, maxPause)
+	// Kept below the maximum as a float: as a duration it overflows after some thirty attempts.
+	pause := time.Duration(min(float64(firstPause)*math.Pow(2, float64(attempt-1)), float64(maxPause)))
 	// Half of it is jitter, so that the many operations of one run do not come back all at once.
 	pause = pause/2 + time.Duration(c.jittered()*float64(pause/2))
-	pause = max(pause, retryAfter(header, c.config.Clock.Now()))
+	if asked := retryAfter(header, c.config.Clock.Now()); asked > pause {
+		pause = asked + time.Duration(c.jittered()*float64(firstPause))
+	}
 	return pause, pause <= patience
 }
 

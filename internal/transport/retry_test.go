@@ -131,14 +131,27 @@ func TestDo_pausesLongerAndLongerWithJitter(t *testing.T) {
 	}
 }
 
+// A user may give an operation hours; doubling a pause overflows long before.
+func TestDo_pausesForHoursWithoutRushing(t *testing.T) {
+	s := newServer(t, always(503, ""))
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Hour)
+	defer cancel()
+	clock := newClock()
+	_, err := post(ctx, t, newClient(t, transport.Config{Clock: clock}, s.URL), transport.Repeatable)
+	mustFail(t, err, apierror.ErrUnavailable)
+	if n := len(clock.pauses); n < 200 || slices.Min(clock.pauses[6:]) < 15*time.Second {
+		t.Errorf("%d pauses, the shortest of the later ones %v", n, slices.Min(clock.pauses[6:]))
+	}
+}
+
 func TestDo_waitsAsLongAsTheServerAsks(t *testing.T) {
 	date := func(ahead time.Duration) string { return newClock().Now().Add(ahead).Format(http.TimeFormat) }
 	tests := map[string]struct {
 		retryAfter  string
 		least, most time.Duration
 	}{
-		"seconds":       {"7", 7 * time.Second, 7 * time.Second},
-		"date":          {date(11 * time.Second), 11 * time.Second, 11 * time.Second},
+		"seconds":       {"7", 7 * time.Second, 7500 * time.Millisecond},
+		"date":          {date(11 * time.Second), 11 * time.Second, 11500 * time.Millisecond},
 		"date long ago": {date(-time.Hour), 250 * time.Millisecond, 500 * time.Millisecond},
 		"nothing":       {"", 250 * time.Millisecond, 500 * time.Millisecond},
 		"zero":          {"0", 250 * time.Millisecond, 500 * time.Millisecond},

@@ -142,9 +142,7 @@ func (p *pair) named(config map[string]any) map[string]any {
 		return nil
 	}
 	named := map[string]any{"name": p.name}
-	for attribute, value := range config {
-		named[attribute] = value
-	}
+	maps.Copy(named, config)
 	return named
 }
 
