@@ -11,8 +11,10 @@ const maxPages = 10
 // listing is the agent keys that one Service has listed, once it was asked for more than one.
 type listing struct {
 	mu    sync.Mutex
-	asked bool           // for one key already
-	keys  map[string]Key // nil: not listed yet
+	asked bool          // for one key already
+	done  chan struct{} // closed when keys and err are there; nil before anybody lists
+	keys  map[string]Key
+	err   error
 }
 
 // Refresh is Read for who looks at many keys at one point in time, as a plan does: the first key is read by itself, and
@@ -30,30 +32,47 @@ func (s *Service) Refresh(ctx context.Context, ref Ref) (Reading, error) {
 	return Reading{Key: key, Condition: condition}, err
 }
 
-// listed returns a key from the listing, and makes the listing when it is time.
+// listed returns a key from the listing, which the second who asks makes for all who come after, its failure included:
+// with a server that hangs, they must not wait one after the other.
 func (s *Service) listed(ctx context.Context, ref Ref) (Key, bool, error) {
 	s.list.mu.Lock()
-	defer s.list.mu.Unlock()
-	if !s.list.asked {
-		s.list.asked = true
+	first, lists := !s.list.asked, s.list.asked && s.list.done == nil
+	s.list.asked = true
+	if lists {
+		s.list.done = make(chan struct{})
+	}
+	done := s.list.done
+	s.list.mu.Unlock()
+	if first {
 		return Key{}, false, nil
 	}
-	if s.list.keys == nil {
-		keys := map[string]Key{}
-		for page := range maxPages {
-			found, err := s.manager.FindKeys(ctx, Query{Application: Application, Username: ref.Username, Valid: true, Page: page})
-			if err != nil {
-				return Key{}, false, err
-			}
-			for _, key := range found {
-				keys[key.ID] = key
-			}
-			if len(found) < PageSize {
-				break
-			}
-		}
-		s.list.keys = keys
+	if lists {
+		s.list.keys, s.list.err = s.listKeys(ctx, ref.Username)
+		close(done)
 	}
-	key, ok := s.list.keys[ref.ID]
-	return key, ok, nil
+	select {
+	case <-done:
+		key, ok := s.list.keys[ref.ID]
+		return key, ok, s.list.err
+	case <-ctx.Done():
+		return Key{}, false, ctx.Err()
+	}
+}
+
+// listKeys returns the live agent keys of a user, by id.
+func (s *Service) listKeys(ctx context.Context, username string) (map[string]Key, error) {
+	keys := map[string]Key{}
+	for page := range maxPages {
+		found, err := s.manager.FindKeys(ctx, Query{Application: Application, Username: username, Valid: true, Page: page})
+		if err != nil {
+			return nil, err
+		}
+		for _, key := range found {
+			keys[key.ID] = key
+		}
+		if len(found) < PageSize {
+			break
+		}
+	}
+	return keys, nil
 }

@@ -85,7 +85,7 @@ func explained(err error) string {
 
 // addCreatedUnread says that a key exists and is in the state, although it could not be read.
 func addCreatedUnread(diags *diag.Diagnostics, created agentkey.Created, err error) {
-	diags.AddWarning("APM agent key created, but not read",
+	diags.AddWarning(about("APM agent key created, but not read", created.ID),
 		fmt.Sprintf("The agent key %q was created with the id %s and is in the state, secret included. Its other attributes could not be read and are null until the next refresh: %s",
 			created.Name, created.ID, explained(err)))
 }
@@ -95,7 +95,7 @@ func addNamesakes(diags *diag.Diagnostics, key agentkey.Key, namesakes []agentke
 	if len(namesakes) == 0 {
 		return
 	}
-	diags.AddWarning("Other live APM agent keys of the same name",
+	diags.AddWarning(about("Other live APM agent keys of the same name", key.ID),
 		fmt.Sprintf("Besides the new key %q with the id %s, %s has these, created within a day:\n%s\n"+
 			"That is as it should be if one of them is being replaced with create_before_destroy, or belongs to another configuration. "+
 			"If one is left from a run that was killed, its secret is lost: revoke it in Kibana under Applications, Settings, Agent keys.",
@@ -114,7 +114,7 @@ func addRetired(diags *diag.Diagnostics, state agentKeyModel, end time.Time) {
 	if end.IsZero() {
 		return
 	}
-	diags.AddWarning("APM agent key still works for a while",
+	diags.AddWarning(about("APM agent key still works for a while", state.ID.ValueString()),
 		fmt.Sprintf("The agent key %q with the id %s is not managed any more, and works until %s, as revoke_after asks. Elasticsearch ends it then. "+
 			"To end it now, revoke it in Kibana under Applications, Settings, Agent keys.", state.Name.ValueString(), state.ID.ValueString(), timeValue(end).ValueString()))
 }
@@ -132,14 +132,14 @@ func addDead(diags *diag.Diagnostics, state agentKeyModel, reading agentkey.Read
 		what = "expired at " + timeValue(reading.Key.Expiration).ValueString()
 	case agentkey.Alive, agentkey.Missing:
 	}
-	diags.AddWarning("APM agent key is gone",
+	diags.AddWarning(about("APM agent key is gone", state.ID.ValueString()),
 		fmt.Sprintf("The agent key %q with the id %s %s, outside of this configuration. Whoever still uses it is refused. "+
 			"It is dropped from the state, so that the plan creates a new one.", state.Name.ValueString(), state.ID.ValueString(), what))
 }
 
 // addDeviations says that a key is no agent key any more.
 func addDeviations(diags *diag.Diagnostics, key agentkey.Key, deviations []string) {
-	diags.AddWarning("Not an APM agent key any more",
+	diags.AddWarning(about("Not an APM agent key any more", key.ID),
 		fmt.Sprintf("The key %q with the id %s was changed outside of this configuration: %s. The plan replaces it. "+
 			"To keep it as it is, remove it from the state with a removed block or terraform state rm.", key.Name, key.ID, strings.Join(deviations, "; ")))
 }
@@ -181,6 +181,10 @@ func describeUndecided(err *agentkey.UndecidedError) string {
 	}
 	return b.String()
 }
+
+// about ends the summary of a warning with the key's id. Terraform shows but the first of the warnings whose summaries are
+// the same, and each names something that nobody else would.
+func about(summary, id string) string { return summary + ": " + id }
 
 // list names keys, a line each.
 func list(keys []agentkey.Key) string {

@@ -147,11 +147,11 @@ func (p *planner) rotate(ctx context.Context) {
 	case rotates && !now.Before(creation.Add(rotateAfter)):
 		p.unknown("creation")
 		p.replace("creation")
-		p.resp.Diagnostics.AddWarning("APM agent key is due for rotation",
+		p.resp.Diagnostics.AddWarning(about("APM agent key is due for rotation", p.state.ID.ValueString()),
 			fmt.Sprintf("The agent key %q with the id %s was created at %s, which is longer ago than rotate_after, %s. The plan replaces it.",
 				p.state.Name.ValueString(), p.state.ID.ValueString(), p.state.Creation.ValueString(), p.plan.RotateAfter.ValueString()))
 	case p.plan.RotateAfter.IsNull() && !expiration.IsZero() && !p.expirationMoves() && left < life/lifeLeftWarned:
-		p.resp.Diagnostics.AddWarning("APM agent key expires soon",
+		p.resp.Diagnostics.AddWarning(about("APM agent key expires soon", p.state.ID.ValueString()),
 			fmt.Sprintf("The agent key %q with the id %s expires at %s, and nothing replaces it before. "+
 				"Set rotate_after, so that a plan before the end rotates it, or replace it now with -replace.",
 				p.state.Name.ValueString(), p.state.ID.ValueString(), p.state.Expiration.ValueString()))

@@ -20,7 +20,10 @@ func ends(t *testing.T, w *acctest.World, id string, left time.Duration) {
 	if key.Invalidated {
 		t.Fatalf("the key %s is revoked", id)
 	}
-	about(t, "time left", key.Expiration.Sub(w.Stack.Clock().Now()), left)
+	// A little time has passed since the end was set, and more of it on a busy machine.
+	if got := key.Expiration.Sub(w.Stack.Clock().Now()); got > left+5*time.Second || got < left-time.Minute {
+		t.Errorf("time left: %s, not a little less than %s", got, left)
+	}
 }
 
 func TestAccRevokeAfter_letsADestroyedKeyLiveOnAndSaysUntilWhen(t *testing.T) {
