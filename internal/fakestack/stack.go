@@ -159,7 +159,8 @@ func (s *Stack) kibanaProduct(ctx context.Context) (http.Handler, error) {
 		Elasticsearch: s.direct, Client: s.client, Now: s.options.Clock.Now, Version: s.options.KibanaVersion,
 		StripsUnknownFields: s.options.KibanaStripsUnknownFields, Spaces: s.options.Spaces,
 	})
-	return route, route.RegisterPrivileges(ctx, s.options.Username, s.options.Password)
+	err := route.RegisterPrivileges(ctx, s.options.Username, s.options.Password)
+	return route, err
 }
 
 // elasticsearchProduct returns the handler behind Elasticsearch's front and sets its direct URL.

@@ -32,11 +32,11 @@ func lifeOf(t *testing.T, w *acctest.World, id string) time.Duration {
 	return key.Expiration.Sub(key.Creation)
 }
 
-// about fails the test unless a duration is within a few seconds of another.
-func about(t *testing.T, what string, got, want time.Duration) {
+// lives fails the test unless a life is within a few seconds of another.
+func lives(t *testing.T, got, want time.Duration) {
 	t.Helper()
 	if (got - want).Abs() > 5*time.Second {
-		t.Errorf("%s: %s, not about %s", what, got, want)
+		t.Errorf("life: %s, not about %s", got, want)
 	}
 }
 
@@ -46,7 +46,7 @@ func TestAccExpiresIn_isCountedFromTheCreation(t *testing.T) {
 	core := w.Core(t, nil)
 
 	succeed(t, core.Run(adding(config("checkout"), "expires_in", "90d")))
-	about(t, "life", lifeOf(t, w, idOf(t, core)), 90*day)
+	lives(t, lifeOf(t, w, idOf(t, core)), 90*day)
 	if core.State()["expiration"] == nil {
 		t.Error("the state does not tell the expiration")
 	}
@@ -70,7 +70,7 @@ func TestAccExpiresIn_movesTheEndInPlace(t *testing.T) {
 			t.Errorf("the plan should change the expiration and keep the secret")
 		}
 		succeed(t, core.Apply(plan))
-		about(t, "life", lifeOf(t, w, idOf(t, core)), life.want)
+		lives(t, lifeOf(t, w, idOf(t, core)), life.want)
 		planned(t, core.Plan(adding(config("checkout"), "expires_in", life.text)), acctest.NoOp)
 	}
 	if core.State()["encoded"] != before["encoded"] || len(w.OwnKeys(t)) != 1 {
@@ -103,7 +103,7 @@ func TestAccExpiresIn_isPutBackWhereSomebodyMovedTheEnd(t *testing.T) {
 	plan := core.Plan(configuration)
 	planned(t, plan, acctest.Update)
 	succeed(t, core.Apply(plan))
-	about(t, "life", lifeOf(t, w, id), 90*day)
+	lives(t, lifeOf(t, w, id), 90*day)
 }
 
 func TestAccExpiresIn_removedReplacesTheKey(t *testing.T) {
@@ -129,7 +129,7 @@ func TestAccExpiresIn_isAddedInPlace(t *testing.T) {
 	plan := core.Plan(adding(config("checkout"), "expires_in", "90d"))
 	planned(t, plan, acctest.Update)
 	succeed(t, core.Apply(plan))
-	about(t, "life", lifeOf(t, w, idOf(t, core)), 90*day)
+	lives(t, lifeOf(t, w, idOf(t, core)), 90*day)
 }
 
 func TestExpiresIn_shorterThanTheAgeReplacesTheKey(t *testing.T) {
@@ -142,7 +142,7 @@ func TestExpiresIn_shorterThanTheAgeReplacesTheKey(t *testing.T) {
 	plan := core.Plan(adding(config("checkout"), "expires_in", "30d"))
 	planned(t, plan, acctest.Replace)
 	succeed(t, core.Apply(plan))
-	about(t, "life", lifeOf(t, w, idOf(t, core)), 30*day)
+	lives(t, lifeOf(t, w, idOf(t, core)), 30*day)
 }
 
 func TestAccExpiresIn_thatCouldNotBeSetIsToldAndPutRightByTheNextApply(t *testing.T) {
@@ -160,5 +160,5 @@ func TestAccExpiresIn_thatCouldNotBeSetIsToldAndPutRightByTheNextApply(t *testin
 	remove()
 	succeed(t, core.Run(configuration))
 	onlyAlive(t, w, idOf(t, core))
-	about(t, "life", lifeOf(t, w, idOf(t, core)), 90*day)
+	lives(t, lifeOf(t, w, idOf(t, core)), 90*day)
 }

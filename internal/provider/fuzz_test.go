@@ -38,8 +38,8 @@ func FuzzEndpoint(f *testing.F) {
 			}
 			return
 		}
-		said := diagnostics.Errors().String()
-		if len(text) > 12 && strings.Contains(said, text) && !strings.Contains("https://kibana.example:5601", text) {
+		said := strings.ReplaceAll(diagnostics.Errors().String(), "https://kibana.example:5601", "an example")
+		if len(text) > 12 && strings.Contains(said, text) {
 			t.Errorf("%q is quoted", text)
 		}
 		if strings.ContainsFunc(said, func(r rune) bool { return r != '\n' && unicode.IsControl(r) }) {

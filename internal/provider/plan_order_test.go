@@ -16,7 +16,7 @@ func TestPlan_isAppliedAsShownUnderAnyOrderOfPlanWaitAndApply(t *testing.T) {
 	for seed := range uint64(30) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
-			random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // A walk that can be repeated.
+			random := rand.New(rand.NewPCG(seed, 0))
 			w := acctest.New(t)
 			core := w.Core(t, nil)
 			core.CreateBeforeDestroy = random.IntN(2) == 0

@@ -65,7 +65,7 @@ func TestAccPrivileges_andEndChangeByOneRequest(t *testing.T) {
 	if puts != 1 {
 		t.Errorf("%d changes were sent", puts)
 	}
-	about(t, "life", lifeOf(t, w, id), 30*day)
+	lives(t, lifeOf(t, w, id), 30*day)
 	allowed(t, w, encodedOf(t, core), map[string]bool{"event:write": true, "config_agent:read": false})
 }
 

@@ -10,8 +10,8 @@ import (
 	"github.com/elastic/terraform-provider-apm/internal/fakestack"
 )
 
-// ends fails the test unless the key is alive and ends after about this time from now.
-func ends(t *testing.T, w *acctest.World, id string, left time.Duration) {
+// endsInAnHour fails the test unless the key is alive and ends in about an hour.
+func endsInAnHour(t *testing.T, w *acctest.World, id string) {
 	t.Helper()
 	key, err := w.Key(t.Context(), id)
 	if err != nil {
@@ -21,8 +21,8 @@ func ends(t *testing.T, w *acctest.World, id string, left time.Duration) {
 		t.Fatalf("the key %s is revoked", id)
 	}
 	// A little time has passed since the end was set, and more of it on a busy machine.
-	if got := key.Expiration.Sub(w.Stack.Clock().Now()); got > left+5*time.Second || got < left-time.Minute {
-		t.Errorf("time left: %s, not a little less than %s", got, left)
+	if left := key.Expiration.Sub(w.Stack.Clock().Now()); left > time.Hour+5*time.Second || left < time.Hour-time.Minute {
+		t.Errorf("time left: %s, not a little less than an hour", left)
 	}
 }
 
@@ -42,7 +42,7 @@ func TestAccRevokeAfter_letsADestroyedKeyLiveOnAndSaysUntilWhen(t *testing.T) {
 	if core.State() != nil {
 		t.Error("the key is still in the state")
 	}
-	ends(t, w, id, time.Hour)
+	endsInAnHour(t, w, id)
 	if !w.Authenticates(t.Context(), encoded) {
 		t.Error("the key does not work any more")
 	}
@@ -79,7 +79,7 @@ func TestAccRevokeAfter_shortensALongerLife(t *testing.T) {
 	core := w.Core(t, nil)
 	id := create(t, core, adding(config("checkout"), "expires_in", "90d", "revoke_after", "1h"))
 	succeed(t, core.Destroy())
-	ends(t, w, id, time.Hour)
+	endsInAnHour(t, w, id)
 }
 
 func TestAccRevokeAfter_neverReachedTheServerKeepsTheState(t *testing.T) {
@@ -95,7 +95,7 @@ func TestAccRevokeAfter_neverReachedTheServerKeepsTheState(t *testing.T) {
 	}
 	remove()
 	succeed(t, core.Destroy())
-	ends(t, w, id, time.Hour)
+	endsInAnHour(t, w, id)
 }
 
 func TestAccRevokeAfter_isRefusedInThePlanWhereItCannotBeHonoured(t *testing.T) {

@@ -58,14 +58,14 @@ func TestAccRotateAfter_goesByTheServersClock(t *testing.T) {
 			configuration := adding(config("checkout"), "expires_in", "40m", "rotate_after", "30m")
 			w.Clock.Skew(offset)
 			id := create(t, core, configuration)
-			about(t, "life", lifeOf(t, w, id), 40*time.Minute)
+			lives(t, lifeOf(t, w, id), 40*time.Minute)
 			planned(t, core.Plan(configuration), acctest.NoOp)
 
 			longer := adding(config("checkout"), "expires_in", "50m", "rotate_after", "30m")
 			plan := core.Plan(longer)
 			planned(t, plan, acctest.Update)
 			succeed(t, core.Apply(plan))
-			about(t, "life", lifeOf(t, w, id), 50*time.Minute)
+			lives(t, lifeOf(t, w, id), 50*time.Minute)
 
 			time.Sleep(1100 * time.Millisecond)
 			planned(t, core.Plan(adding(longer, "rotate_after", "1s")), acctest.Replace)
@@ -220,7 +220,7 @@ func TestAccRotation_takesUnknownValues(t *testing.T) {
 	plan := core.Plan(unknown)
 	planned(t, plan, acctest.Create)
 	succeed(t, core.ApplyResolved(plan, known))
-	about(t, "life", lifeOf(t, w, idOf(t, core)), 90*day)
+	lives(t, lifeOf(t, w, idOf(t, core)), 90*day)
 
 	plan = core.Plan(unknown)
 	planned(t, plan, acctest.Replace)
@@ -234,5 +234,5 @@ func TestAccRotation_takesUnknownValues(t *testing.T) {
 	plan = core.Plan(adding(unknown, "rotate_when_changed", map[string]string{"release": "1"}))
 	planned(t, plan, acctest.Update)
 	succeed(t, core.ApplyResolved(plan, adding(known, "expires_in", "80d", "rotate_after", "1s")))
-	about(t, "life", lifeOf(t, w, idOf(t, core)), 80*day)
+	lives(t, lifeOf(t, w, idOf(t, core)), 80*day)
 }

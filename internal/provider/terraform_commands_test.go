@@ -65,7 +65,7 @@ resource "apm_agent_key" %q {
 	if len(live) != 2 {
 		t.Fatalf("%d live keys after -replace, not the new one and the old one in its grace period", len(live))
 	}
-	ends(t, w, first[0], graceTime-60e9)
+	endsInAnHour(t, w, first[0])
 	second := live[0]
 	if second == first[0] {
 		second = live[1]
