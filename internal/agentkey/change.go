@@ -55,10 +55,10 @@ func (s *Service) CanChange(ctx context.Context, ref Ref) (bool, error) {
 	return s.creator.identity.Owns(ref.Username, ref.Realm), nil
 }
 
-// ExpireCreated gives a key that was created a moment ago, at the time started or after, its life.
-func (s *Service) ExpireCreated(ctx context.Context, id string, started time.Time, life time.Duration) error {
-	left := life - s.clock.Now().Sub(started)
-	return s.owner.UpdateKey(ctx, id, Update{Expiration: max(left, shortestLife)})
+// ExpireCreated gives a key that was created a moment ago its life.
+func (s *Service) ExpireCreated(ctx context.Context, created Created, life time.Duration) error {
+	left := life - s.clock.Now().Sub(created.Requested)
+	return s.owner.UpdateKey(ctx, created.ID, Update{Expiration: max(left, shortestLife)})
 }
 
 // Change changes a key in place, and returns it as it is then.

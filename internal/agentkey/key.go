@@ -32,6 +32,9 @@ type Spec struct {
 
 // Created is Kibana's answer to a create. It is the only copy of the secret.
 type Created struct {
+	// Requested is when the request that was answered was sent, by this machine's clock. The key is hardly younger.
+	Requested time.Time
+
 	ID      string
 	Name    string
 	APIKey  secret.Text

@@ -108,7 +108,7 @@ func decodeCreated(answer *transport.Answer, spec agentkey.Spec) (agentkey.Creat
 	if key.Encoded != "" && key.Encoded != encoded.Reveal() {
 		return agentkey.Created{}, fmt.Sprintf("the answer has the id %s but an agentKey.encoded that is not base64 of id:api_key", key.ID)
 	}
-	return agentkey.Created{ID: key.ID, Name: key.Name, APIKey: secret.New(key.APIKey), Encoded: encoded}, ""
+	return agentkey.Created{Requested: answer.Sent, ID: key.ID, Name: key.Name, APIKey: secret.New(key.APIKey), Encoded: encoded}, ""
 }
 
 func contentType(answer *transport.Answer) string {

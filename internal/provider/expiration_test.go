@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/elastic/terraform-provider-apm/internal/acctest"
+	"github.com/elastic/terraform-provider-apm/internal/fakestack"
 )
 
 const day = 24 * time.Hour
@@ -161,4 +162,16 @@ func TestAccExpiresIn_thatCouldNotBeSetIsToldAndPutRightByTheNextApply(t *testin
 	succeed(t, core.Run(configuration))
 	onlyAlive(t, w, idOf(t, core))
 	lives(t, lifeOf(t, w, idOf(t, core)), 90*day)
+}
+
+// Kibana has the provider wait for longer than the tolerance of an end.
+func TestExpiresIn_isCountedFromTheCreationHoweverLongItWasPutOff(t *testing.T) {
+	t.Parallel()
+	w := acctest.New(t)
+	core := w.Core(t, nil)
+	inject(t, w.Stack.Kibana, fakestack.TooManyRequests("100").On(toCreate).Once())
+	configuration := adding(config("checkout"), "expires_in", "90d")
+	create(t, core, configuration)
+	lives(t, lifeOf(t, w, idOf(t, core)), 90*day)
+	planned(t, core.Plan(configuration), acctest.NoOp)
 }

@@ -53,7 +53,7 @@ func (p *apmProvider) Configure(ctx context.Context, req provider.ConfigureReque
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	data := &providerData{clock: p.dependencies.Clock, unknown: unknown, creator: settings.kibana.credential}
+	data := &providerData{unknown: unknown, creator: settings.kibana.credential}
 	if len(unknown) == 0 {
 		data.keys = p.service(settings, resp)
 	}
@@ -96,7 +96,6 @@ func (p *apmProvider) transport(side sideSettings, s settings) transport.Config 
 
 // providerData is what resources get of the provider.
 type providerData struct {
-	clock clock.Clock
 	// keys is nil while part of the configuration is unknown.
 	keys    *agentkey.Service
 	unknown []string

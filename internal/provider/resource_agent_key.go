@@ -60,7 +60,6 @@ func (r *agentKeyResource) Create(ctx context.Context, req resource.CreateReques
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
-	started := r.data.clock.Now()
 	created, err := keys.Create(ctx, spec)
 	if err != nil {
 		addError(&resp.Diagnostics, "create", spec.Name, err)
@@ -75,7 +74,7 @@ func (r *agentKeyResource) Create(ctx context.Context, req resource.CreateReques
 	ctx, cancel = context.WithTimeout(ctx, finishTimeout)
 	defer cancel()
 	if life := plan.life(); life > 0 {
-		if err := keys.ExpireCreated(ctx, created.ID, started, life); err != nil {
+		if err := keys.ExpireCreated(ctx, created, life); err != nil {
 			addCreatedUnending(&resp.Diagnostics, created, err)
 		}
 	}

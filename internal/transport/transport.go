@@ -62,6 +62,7 @@ const (
 
 // Answer is a whole answer.
 type Answer struct {
+	Sent   time.Time // when the request that it answers was sent, by the client's clock
 	Status int
 	Header http.Header
 	Body   []byte
@@ -198,6 +199,9 @@ func (c *Client) attempt(req *http.Request, body []byte, repeat Repeat, attempt 
 
 	started := c.config.Clock.Now()
 	answer, err := c.exchange(send)
+	if answer != nil {
+		answer.Sent = started
+	}
 	failure := c.judge(send, answer, err, connected)
 	c.log(send, answer, failure, attempt, c.config.Clock.Now().Sub(started))
 	if failure == nil {
