@@ -45,7 +45,8 @@ func (c *Client) pause(
 	// Half of it is jitter, so that the many operations of one run do not come back all at once.
 	pause = pause/2 + time.Duration(c.jittered()*float64(pause/2))
 	if asked := retryAfter(header, c.config.Clock.Now()); asked > pause {
-		pause = asked + time.Duration(c.jittered()*float64(firstPause))
+		// The jitter must not make a wait too long that is not.
+		pause = max(asked, min(asked+time.Duration(c.jittered()*float64(firstPause)), patience))
 	}
 	return pause, pause <= patience
 }
