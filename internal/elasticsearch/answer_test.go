@@ -11,6 +11,7 @@ import (
 
 	"github.com/elastic/terraform-provider-apm/internal/agentkey"
 	"github.com/elastic/terraform-provider-apm/internal/apierror"
+	"github.com/elastic/terraform-provider-apm/internal/transport/transporttest"
 )
 
 func TestFindKeys_readsKeys(t *testing.T) {
@@ -176,13 +177,13 @@ func TestInvalidate_tellsTheErrorsOfAnAnswer(t *testing.T) {
 	client, _ := answering(t, http.StatusOK, nil, `{"invalidated_api_keys":[],"previously_invalidated_api_keys":[],"error_count":1,
 		"error_details":[{"type":"version_conflict","reason":"changed by `+password+`\u001b[2J"}]}`)
 	_, err := client.Invalidate(t.Context(), keyID, false)
-	failure := failureOf(t, err, apierror.ErrWrongAnswer)
+	failure := transporttest.FailureOf(t, err, apierror.ErrWrongAnswer)
 	if failure.Type != "version_conflict" || failure.Reason != "changed by [redacted]\ufffd[2J" {
 		t.Errorf("type %q, reason of %d bytes", failure.Type, len(failure.Reason))
 	}
 	client, _ = answering(t, http.StatusOK, nil, `{"error_count":3}`)
 	_, err = client.Invalidate(t.Context(), keyID, false)
-	if failure := failureOf(t, err, apierror.ErrWrongAnswer); failure.Reason != "3 errors" {
+	if failure := transporttest.FailureOf(t, err, apierror.ErrWrongAnswer); failure.Reason != "3 errors" {
 		t.Errorf("reason %q", failure.Reason)
 	}
 }
@@ -196,7 +197,7 @@ func TestClient_refusesAnswersThatAreNotElasticsearchs(t *testing.T) {
 		for call, do := range calls() {
 			t.Run(name+" "+call, func(t *testing.T) {
 				client, got := answering(t, http.StatusOK, nil, answer)
-				failure := failureOf(t, do(t.Context(), client), apierror.ErrWrongAnswer)
+				failure := transporttest.FailureOf(t, do(t.Context(), client), apierror.ErrWrongAnswer)
 				if failure.Status != http.StatusOK || failure.Method != got.Method || failure.URL != got.URI {
 					t.Errorf("the error is of %s %s: %v", failure.Method, failure.URL, failure)
 				}

@@ -10,6 +10,7 @@ import (
 	"github.com/elastic/terraform-provider-apm/internal/credential"
 	"github.com/elastic/terraform-provider-apm/internal/fakestack"
 	"github.com/elastic/terraform-provider-apm/internal/secret"
+	"github.com/elastic/terraform-provider-apm/internal/transport/transporttest"
 )
 
 const page = "<html><head><title>Gateway</title></head></html>"
@@ -67,7 +68,7 @@ func TestClient_explainsTheAnswer(t *testing.T) {
 		for call, do := range calls() {
 			t.Run(name+" "+call, func(t *testing.T) {
 				client, _ := answering(t, test.status, test.header, test.body)
-				failure := failureOf(t, do(t.Context(), client), test.kind)
+				failure := transporttest.FailureOf(t, do(t.Context(), client), test.kind)
 				if failure.Type != test.errorType || failure.Status != test.status {
 					t.Errorf("type %q, want %q; status %d", failure.Type, test.errorType, failure.Status)
 				}

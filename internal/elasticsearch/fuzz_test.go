@@ -1,15 +1,10 @@
 package elasticsearch_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"io"
-	"net"
-	"net/http"
 	"net/url"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 	"unicode"
@@ -18,6 +13,7 @@ import (
 	"github.com/elastic/terraform-provider-apm/internal/apierror"
 	"github.com/elastic/terraform-provider-apm/internal/elasticsearch"
 	"github.com/elastic/terraform-provider-apm/internal/transport"
+	"github.com/elastic/terraform-provider-apm/internal/transport/transporttest"
 )
 
 // FuzzClient gives every call whatever bytes for an answer, from the status line on.
@@ -56,7 +52,7 @@ func FuzzClient(f *testing.F) {
 		f.Add(byte(i), []byte("HTTP/1.1 200 OK\r\n\r\n"+noKeys))
 	}
 	f.Add(byte(0), []byte("HTTP/1.1 400 Bad Request\r\nContent-Type: "+password+"\r\n\r\n"+`{"error":{"type":"x","reason":"`+password+`"}}`))
-	answer, endpoint := answerRaw(f)
+	answer, endpoint := transporttest.AnswerRaw(f)
 	client, err := elasticsearch.New(transport.Config{URLs: []*url.URL{endpoint}, Credential: basic(), Clock: impatientClock{}, RequestTimeout: 5 * time.Second})
 	if err != nil {
 		f.Fatal(err)
@@ -84,31 +80,4 @@ func mustBeSafe(t *testing.T, err error) {
 	if strings.Contains(shown, password) {
 		t.Fatal("the error shows the password")
 	}
-}
-
-// answerRaw serves the stored bytes as the answer to every request.
-func answerRaw(f *testing.F) (*atomic.Pointer[[]byte], *url.URL) {
-	f.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Cleanup(func() { _ = listener.Close() })
-	answer := &atomic.Pointer[[]byte]{}
-	go func() {
-		for {
-			connection, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer func() { _ = connection.Close() }()
-				if r, err := http.ReadRequest(bufio.NewReader(connection)); err == nil {
-					_, _ = io.Copy(io.Discard, r.Body)
-					_, _ = connection.Write(*answer.Load())
-				}
-			}()
-		}
-	}()
-	return answer, &url.URL{Scheme: "http", Host: listener.Addr().String()}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/elastic/terraform-provider-apm/internal/credential"
 	"github.com/elastic/terraform-provider-apm/internal/fakestack"
 	"github.com/elastic/terraform-provider-apm/internal/secret"
+	"github.com/elastic/terraform-provider-apm/internal/transport/transporttest"
 )
 
 const page = "<html><head><title>Gateway</title></head></html>"
@@ -78,7 +79,7 @@ func TestCreateAgentKey_explainsTheAnswer(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			_, err := answering(t, test.status, test.header, test.body).CreateAgentKey(t.Context(), spec)
-			failure := failureOf(t, err, test.kind)
+			failure := transporttest.FailureOf(t, err, test.kind)
 			if failure.Undecided != test.undecided || failure.Undelivered || failure.Status != test.status {
 				t.Errorf("undecided %t, want %t; undelivered %t; status %d", failure.Undecided, test.undecided, failure.Undelivered, failure.Status)
 			}
@@ -100,7 +101,7 @@ func TestCreateAgentKey_namesMissingPrivileges(t *testing.T) {
 	body := `{"statusCode":403,"error":"Forbidden","message":"x is missing the following requested privilege(s): event:write",` +
 		`"attributes":{"_inspect":[],"data":{"missingPrivileges":["config_agent:read","event:write\u001b[2J"],"missingClusterPrivileges":["manage_own_api_key"]}}}`
 	_, err := answering(t, 403, nil, body).CreateAgentKey(t.Context(), spec)
-	failure := failureOf(t, err, apierror.ErrForbidden)
+	failure := transporttest.FailureOf(t, err, apierror.ErrForbidden)
 	if diff := cmp.Diff([]string{"config_agent:read", "event:write\ufffd[2J"}, failure.MissingPrivileges); diff != "" {
 		t.Errorf("missing privileges (-want +got):\n%s", diff)
 	}
@@ -141,7 +142,7 @@ func TestCreateAgentKey_explainsWhatTheStandInRefuses(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err := newClient(t, stack.KibanaURL(), "", credential.NewBasic("limited", secret.New(password))).CreateAgentKey(t.Context(), spec)
-			failure := failureOf(t, err, apierror.ErrForbidden)
+			failure := transporttest.FailureOf(t, err, apierror.ErrForbidden)
 			slices.Sort(failure.MissingPrivileges)
 			if failure.Undecided || !slices.Equal(failure.MissingPrivileges, test.missing) || !slices.Equal(failure.MissingClusterPrivileges, test.cluster) {
 				t.Errorf("undecided %t, missing %v and %v, want %v and %v", failure.Undecided,
@@ -163,7 +164,7 @@ func TestCreateAgentKey_explainsThatAnAPIKeyCannot(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = newClient(t, stack.KibanaURL(), "", credential.NewAPIKey(secret.New(key.Encoded))).CreateAgentKey(t.Context(), spec)
-	if failure := failureOf(t, err, apierror.ErrDerivedKey); failure.Undecided {
+	if failure := transporttest.FailureOf(t, err, apierror.ErrDerivedKey); failure.Undecided {
 		t.Error("undecided, although Elasticsearch refused")
 	}
 	mustHold(t, stack, 0)
@@ -173,7 +174,7 @@ func TestCreateAgentKey_recognisesElasticsearchAtKibanasAddress(t *testing.T) {
 	stack := newStack(t, fakestack.Options{})
 	for name, c := range map[string]credential.Credential{"right password": basic(), "wrong password": credential.NewBasic(username, secret.New("wrong"))} {
 		_, err := newClient(t, stack.ElasticsearchURL(), "", c).CreateAgentKey(t.Context(), spec)
-		if failure := failureOf(t, err, apierror.ErrWrongProduct); failure.Undecided {
+		if failure := transporttest.FailureOf(t, err, apierror.ErrWrongProduct); failure.Undecided {
 			t.Errorf("%s: undecided", name)
 		}
 	}

@@ -1,16 +1,11 @@
 package kibana_test
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
-	"io"
-	"net"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 	"unicode"
@@ -19,13 +14,14 @@ import (
 	"github.com/elastic/terraform-provider-apm/internal/apierror"
 	"github.com/elastic/terraform-provider-apm/internal/kibana"
 	"github.com/elastic/terraform-provider-apm/internal/transport"
+	"github.com/elastic/terraform-provider-apm/internal/transport/transporttest"
 )
 
 // FuzzCreateAgentKey gives the client whatever bytes for an answer, from the status line on.
 func FuzzCreateAgentKey(f *testing.F) {
 	f.Add([]byte("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" + created))
 	f.Add([]byte("HTTP/1.1 400 Bad Request\r\nLocation: /" + password + "\r\n\r\n" + `{"statusCode":400,"message":"` + password + `"}`))
-	answer, endpoint := answerRaw(f)
+	answer, endpoint := transporttest.AnswerRaw(f)
 	client, err := kibana.New(transport.Config{URLs: []*url.URL{endpoint}, Credential: basic(), Clock: impatientClock{}, RequestTimeout: 5 * time.Second}, "")
 	if err != nil {
 		f.Fatal(err)
@@ -79,31 +75,4 @@ func secretsOf(raw []byte) []string {
 		}
 	}
 	return secrets
-}
-
-// answerRaw serves the stored bytes as the answer to every request.
-func answerRaw(f *testing.F) (*atomic.Pointer[[]byte], *url.URL) {
-	f.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Cleanup(func() { _ = listener.Close() })
-	answer := &atomic.Pointer[[]byte]{}
-	go func() {
-		for {
-			connection, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer func() { _ = connection.Close() }()
-				if r, err := http.ReadRequest(bufio.NewReader(connection)); err == nil {
-					_, _ = io.Copy(io.Discard, r.Body)
-					_, _ = connection.Write(*answer.Load())
-				}
-			}()
-		}
-	}()
-	return answer, &url.URL{Scheme: "http", Host: listener.Addr().String()}
 }

@@ -2,7 +2,6 @@ package kibana_test
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -11,13 +10,13 @@ import (
 	"time"
 
 	"github.com/elastic/terraform-provider-apm/internal/agentkey"
-	"github.com/elastic/terraform-provider-apm/internal/apierror"
 	"github.com/elastic/terraform-provider-apm/internal/clock"
 	"github.com/elastic/terraform-provider-apm/internal/credential"
 	"github.com/elastic/terraform-provider-apm/internal/fakestack"
 	"github.com/elastic/terraform-provider-apm/internal/kibana"
 	"github.com/elastic/terraform-provider-apm/internal/secret"
 	"github.com/elastic/terraform-provider-apm/internal/transport"
+	"github.com/elastic/terraform-provider-apm/internal/transport/transporttest"
 )
 
 const (
@@ -74,23 +73,10 @@ func newStack(t *testing.T, options fakestack.Options) *fakestack.Stack {
 	return stack
 }
 
-// failureOf returns the error, which must be of a kind.
-func failureOf(t *testing.T, err, kind error) *apierror.Error {
-	t.Helper()
-	var failure *apierror.Error
-	if !errors.As(err, &failure) {
-		t.Fatalf("got %v, want an *apierror.Error", err)
-	}
-	if !errors.Is(failure.Kind, kind) {
-		t.Fatalf("got the kind %q, want %q: %v", failure.Kind, kind, failure)
-	}
-	return failure
-}
-
 // mustFail checks that the error is of a kind.
 func mustFail(t *testing.T, err, kind error) {
 	t.Helper()
-	_ = failureOf(t, err, kind)
+	_ = transporttest.FailureOf(t, err, kind)
 }
 
 // mustHold checks how many agent keys the server holds.

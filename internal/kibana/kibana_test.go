@@ -17,6 +17,7 @@ import (
 	"github.com/elastic/terraform-provider-apm/internal/kibana"
 	"github.com/elastic/terraform-provider-apm/internal/secret"
 	"github.com/elastic/terraform-provider-apm/internal/transport"
+	"github.com/elastic/terraform-provider-apm/internal/transport/transporttest"
 )
 
 const created = `{"agentKey":{"id":"VuaCfGcBCdbkQm-e5aOx","name":"checkout","api_key":"ui2lp2axTNmsyakw9tvNnw","encoded":"VnVhQ2ZHY0JDZGJrUW0tZTVhT3g6dWkybHAyYXhUTm1zeWFrdzl0dk5udw=="}}`
@@ -138,7 +139,7 @@ func TestCreateAgentKey_isUndecidedWhenTheAnswerIsNotThatOfANewKey(t *testing.T)
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			got, err := answering(t, 200, nil, test.body).CreateAgentKey(t.Context(), spec)
-			failure := failureOf(t, err, apierror.ErrWrongAnswer)
+			failure := transporttest.FailureOf(t, err, apierror.ErrWrongAnswer)
 			if !failure.Undecided || failure.Undelivered || failure.Status != 200 {
 				t.Errorf("undecided %t, undelivered %t, status %d", failure.Undecided, failure.Undelivered, failure.Status)
 			}

@@ -113,7 +113,7 @@ func (p *planner) changeExpiration(ctx context.Context) {
 	before, after := p.state.ExpiresIn, p.plan.ExpiresIn
 	switch {
 	case after.IsUnknown():
-		p.unknown("expiration")
+		p.unknown(ctx, "expiration")
 	case after.IsNull() && !before.IsNull() && !p.state.Expiration.IsNull():
 		// An end cannot be taken away (contract E).
 		p.replace("expires_in")
@@ -122,7 +122,7 @@ func (p *planner) changeExpiration(ctx context.Context) {
 		if after.Equal(before) {
 			cause = "expiration" // Somebody has moved it.
 		}
-		p.unknown("expiration")
+		p.unknown(ctx, "expiration")
 		life, creation := p.plan.life(), p.state.creation()
 		now, known := p.now(ctx)
 		if over := known && !creation.Add(life).After(now); over || !p.owned(ctx) {
@@ -145,7 +145,7 @@ func (p *planner) rotate(ctx context.Context) {
 	life, left := expiration.Sub(creation), expiration.Sub(now)
 	switch {
 	case rotates && !now.Before(creation.Add(rotateAfter)):
-		p.unknown("creation")
+		p.unknown(ctx, "creation")
 		p.replace("creation")
 		p.resp.Diagnostics.AddWarning(about("APM agent key is due for rotation", p.state.ID.ValueString()),
 			fmt.Sprintf("The agent key %q with the id %s was created at %s, which is longer ago than rotate_after, %s. The plan replaces it.",
@@ -205,8 +205,8 @@ func (p *planner) replace(attribute string) {
 	p.resp.RequiresReplace.Append(path.Root(attribute))
 }
 
-func (p *planner) unknown(attribute string) {
-	p.resp.Diagnostics.Append(p.resp.Plan.SetAttribute(context.Background(), path.Root(attribute), types.StringUnknown())...)
+func (p *planner) unknown(ctx context.Context, attribute string) {
+	p.resp.Diagnostics.Append(p.resp.Plan.SetAttribute(ctx, path.Root(attribute), types.StringUnknown())...)
 }
 
 // checkRotation refuses a rotation that would come too late.

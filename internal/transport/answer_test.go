@@ -16,6 +16,7 @@ import (
 	"github.com/elastic/terraform-provider-apm/internal/credential"
 	"github.com/elastic/terraform-provider-apm/internal/secret"
 	"github.com/elastic/terraform-provider-apm/internal/transport"
+	"github.com/elastic/terraform-provider-apm/internal/transport/transporttest"
 )
 
 const maxBody = 16 << 20
@@ -54,7 +55,7 @@ func TestDo_boundsTheAnswer(t *testing.T) {
 				}
 				return
 			}
-			if failure := failureOf(t, err, apierror.ErrWrongAnswer); !failure.Undecided || !strings.Contains(failure.Error(), "larger than 16 MiB") {
+			if failure := transporttest.FailureOf(t, err, apierror.ErrWrongAnswer); !failure.Undecided || !strings.Contains(failure.Error(), "larger than 16 MiB") {
 				t.Errorf("undecided %t: %v", failure.Undecided, failure)
 			}
 		})
@@ -83,7 +84,7 @@ func TestDo_cutsAnAnswerThatNeverEnds(t *testing.T) {
 		}
 	})
 	_, err := post(t.Context(), t, newClient(t, transport.Config{RequestTimeout: 50 * time.Millisecond}, s.URL), transport.OnlyUndelivered)
-	if failure := failureOf(t, err, apierror.ErrTimeout); !failure.Undecided || failure.Status != 0 {
+	if failure := transporttest.FailureOf(t, err, apierror.ErrTimeout); !failure.Undecided || failure.Status != 0 {
 		t.Errorf("undecided %t, status %d", failure.Undecided, failure.Status)
 	}
 	mustCount(t, s, 1)
@@ -92,7 +93,7 @@ func TestDo_cutsAnAnswerThatNeverEnds(t *testing.T) {
 func TestDo_triesASilentServerFourTimes(t *testing.T) {
 	s := newServer(t, func(_ http.ResponseWriter, r *http.Request, _ int) { <-r.Context().Done() })
 	_, err := post(t.Context(), t, newClient(t, transport.Config{RequestTimeout: 30 * time.Millisecond}, s.URL), transport.Repeatable)
-	if failure := failureOf(t, err, apierror.ErrTimeout); !failure.Undecided {
+	if failure := transporttest.FailureOf(t, err, apierror.ErrTimeout); !failure.Undecided {
 		t.Error("the request is not undecided although it arrived")
 	}
 	mustCount(t, s, 4)
@@ -114,7 +115,7 @@ func TestDo_followsNoRedirect(t *testing.T) {
 				})
 				config := transport.Config{Credential: credential.NewBasic("user", secret.New(password))}
 				_, err := post(t.Context(), t, newClient(t, config, s.URL), transport.Repeatable)
-				failure := failureOf(t, err, apierror.ErrRedirect)
+				failure := transporttest.FailureOf(t, err, apierror.ErrRedirect)
 				if failure.Undecided || failure.Status != status {
 					t.Errorf("undecided %t, status %d", failure.Undecided, failure.Status)
 				}
@@ -180,7 +181,7 @@ func TestDo_refusesACredentialThatNoHeaderCanCarry(t *testing.T) {
 	} {
 		clock := newClock()
 		_, err := post(t.Context(), t, newClient(t, transport.Config{Credential: c, Clock: clock}, s.URL), transport.Repeatable)
-		failure := failureOf(t, err, apierror.ErrBadRequest)
+		failure := transporttest.FailureOf(t, err, apierror.ErrBadRequest)
 		if !failure.Undelivered || !strings.Contains(failure.Reason, "line break") || len(clock.pauses) > 0 {
 			t.Errorf("%s: undelivered %t, pauses %v: %v", name, failure.Undelivered, clock.pauses, failure)
 		}
@@ -223,7 +224,7 @@ func TestDo_cleansTheServersWords(t *testing.T) {
 		failure.Reason, failure.Type = string(answer.Body), string(answer.Body)
 	}
 	_, err := post(t.Context(), t, newClient(t, transport.Config{Explain: explain}, s.URL), transport.Repeatable)
-	failure := failureOf(t, err, apierror.ErrBadRequest)
+	failure := transporttest.FailureOf(t, err, apierror.ErrBadRequest)
 	if want := "�[31mred �evil"; failure.Reason != want || failure.Type != want {
 		t.Errorf("reason %q, type %q, want %q", failure.Reason, failure.Type, want)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/elastic/terraform-provider-apm/internal/apierror"
 	"github.com/elastic/terraform-provider-apm/internal/clock"
 	"github.com/elastic/terraform-provider-apm/internal/transport"
+	"github.com/elastic/terraform-provider-apm/internal/transport/transporttest"
 )
 
 var policies = map[string]transport.Repeat{"Repeatable": transport.Repeatable, "OnlyUndelivered": transport.OnlyUndelivered}
@@ -74,7 +75,7 @@ func TestDo_sendsACreateOnceWhenAKeptConnectionBreaksUnderIt(t *testing.T) {
 	client := newClient(t, transport.Config{}, endpoint)
 	get(t, client)
 	_, err := post(t.Context(), t, client, transport.OnlyUndelivered)
-	if failure := failureOf(t, err, apierror.ErrDisconnected); !failure.Undecided || failure.Undelivered {
+	if failure := transporttest.FailureOf(t, err, apierror.ErrDisconnected); !failure.Undecided || failure.Undelivered {
 		t.Errorf("undecided %t, undelivered %t", failure.Undecided, failure.Undelivered)
 	}
 	if got := posts.Load(); got != 1 {
@@ -135,7 +136,7 @@ func TestDo_cutsARepeatableRequestWhenInterrupted(t *testing.T) {
 	})
 	clock := newClock()
 	_, err := post(ctx, t, newClient(t, transport.Config{Clock: clock}, s.URL), transport.Repeatable)
-	if failure := failureOf(t, err, apierror.ErrInterrupted); !failure.Undecided {
+	if failure := transporttest.FailureOf(t, err, apierror.ErrInterrupted); !failure.Undecided {
 		t.Error("the request is not undecided although it arrived")
 	}
 	mustCount(t, s, 1)
@@ -176,7 +177,7 @@ func TestDo_givesAnInterruptedCreateNoLongerThanTheRequestTimeout(t *testing.T) 
 		<-r.Context().Done()
 	})
 	_, err := post(ctx, t, newClient(t, transport.Config{RequestTimeout: 50 * time.Millisecond}, s.URL), transport.OnlyUndelivered)
-	if failure := failureOf(t, err, apierror.ErrTimeout); !failure.Undecided {
+	if failure := transporttest.FailureOf(t, err, apierror.ErrTimeout); !failure.Undecided {
 		t.Error("the request is not undecided although it arrived")
 	}
 	mustCount(t, s, 1)
@@ -192,7 +193,7 @@ func TestDo_sendsNothingOnceItsContextHasEnded(t *testing.T) {
 		client := newClient(t, transport.Config{}, s.URL)
 		for kind, ctx := range map[error]context.Context{apierror.ErrInterrupted: interrupted, apierror.ErrTimeout: late} {
 			_, err := post(ctx, t, client, policy)
-			if failure := failureOf(t, err, kind); !failure.Undelivered || failure.Undecided {
+			if failure := transporttest.FailureOf(t, err, kind); !failure.Undelivered || failure.Undecided {
 				t.Errorf("%s: undelivered %t, undecided %t", name, failure.Undelivered, failure.Undecided)
 			}
 		}
@@ -238,7 +239,7 @@ func TestDo_saysThatABodyCannotBeRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = newClient(t, transport.Config{}, s.URL).Do(req, transport.Repeatable)
-	if failure := failureOf(t, err, apierror.ErrBadRequest); !failure.Undelivered || !errors.Is(failure, io.ErrClosedPipe) {
+	if failure := transporttest.FailureOf(t, err, apierror.ErrBadRequest); !failure.Undelivered || !errors.Is(failure, io.ErrClosedPipe) {
 		t.Errorf("undelivered %t: %v", failure.Undelivered, failure)
 	}
 	mustCount(t, s, 0)

@@ -2,7 +2,6 @@ package transport_test
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -16,6 +15,7 @@ import (
 	"github.com/elastic/terraform-provider-apm/internal/apierror"
 	"github.com/elastic/terraform-provider-apm/internal/clock"
 	"github.com/elastic/terraform-provider-apm/internal/transport"
+	"github.com/elastic/terraform-provider-apm/internal/transport/transporttest"
 )
 
 // fakeClock notes pauses instead of waiting, and moves on by them.
@@ -152,23 +152,10 @@ func post(ctx context.Context, t *testing.T, client *transport.Client, repeat tr
 	return client.Do(req, repeat)
 }
 
-// failureOf returns the error, which must be of a kind and of no other.
-func failureOf(t *testing.T, err, kind error) *apierror.Error {
-	t.Helper()
-	var failure *apierror.Error
-	if !errors.As(err, &failure) {
-		t.Fatalf("got %v, want an *apierror.Error", err)
-	}
-	if !errors.Is(failure.Kind, kind) {
-		t.Fatalf("got the kind %q, want %q: %v", failure.Kind, kind, failure)
-	}
-	return failure
-}
-
 // mustFail checks that the error is of a kind.
 func mustFail(t *testing.T, err, kind error) {
 	t.Helper()
-	_ = failureOf(t, err, kind)
+	_ = transporttest.FailureOf(t, err, kind)
 }
 
 // mustCount checks how many requests arrived.

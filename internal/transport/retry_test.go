@@ -14,6 +14,7 @@ import (
 
 	"github.com/elastic/terraform-provider-apm/internal/apierror"
 	"github.com/elastic/terraform-provider-apm/internal/transport"
+	"github.com/elastic/terraform-provider-apm/internal/transport/transporttest"
 )
 
 // Trap 2 of the contract: what is sent again, and what only if it can have had no effect.
@@ -74,7 +75,7 @@ func TestDo_repeatsOnlyWhatMayPass(t *testing.T) {
 					mustCount(t, s, 2)
 					return
 				}
-				failure := failureOf(t, err, test.kind)
+				failure := transporttest.FailureOf(t, err, test.kind)
 				if failure.Undecided != test.undecided || failure.Undelivered {
 					t.Errorf("undecided %t, want %t; undelivered %t, want false", failure.Undecided, test.undecided, failure.Undelivered)
 				}
@@ -205,7 +206,7 @@ func TestDo_waitsNoLongerThanItsDeadline(t *testing.T) {
 				w.WriteHeader(http.StatusTooManyRequests)
 			})
 			_, err := post(ctx, t, newClient(t, transport.Config{}, s.URL), transport.Repeatable)
-			failure := failureOf(t, err, apierror.ErrRateLimited)
+			failure := transporttest.FailureOf(t, err, apierror.ErrRateLimited)
 			if failure.Status != http.StatusTooManyRequests {
 				t.Errorf("the error has the status %d", failure.Status)
 			}
@@ -218,7 +219,7 @@ func TestDo_givesUpOnAnAddressThatDoesNotAnswer(t *testing.T) {
 	for _, policy := range []transport.Repeat{transport.Repeatable, transport.OnlyUndelivered} {
 		clock := newClock()
 		_, err := post(t.Context(), t, newClient(t, transport.Config{Clock: clock}, "http://"+unusedAddress(t)), policy)
-		failure := failureOf(t, err, apierror.ErrUnreachable)
+		failure := transporttest.FailureOf(t, err, apierror.ErrUnreachable)
 		if !failure.Undelivered || failure.Undecided || failure.Status != 0 {
 			t.Errorf("undelivered %t, undecided %t, status %d", failure.Undelivered, failure.Undecided, failure.Status)
 		}
@@ -262,7 +263,7 @@ func TestDo_looksAnUnknownHostUpOnce(t *testing.T) {
 			answerNames(t, test.rcode)
 			clock := newClock()
 			_, err := post(t.Context(), t, newClient(t, transport.Config{Clock: clock}, "http://kibana.test.invalid.:1"), transport.Repeatable)
-			failure := failureOf(t, err, apierror.ErrUnreachable)
+			failure := transporttest.FailureOf(t, err, apierror.ErrUnreachable)
 			var lookup *net.DNSError
 			if !errors.As(failure, &lookup) || !failure.Undelivered {
 				t.Errorf("undelivered %t: %v", failure.Undelivered, failure)

@@ -16,6 +16,7 @@ import (
 	"github.com/elastic/terraform-provider-apm/internal/apierror"
 	"github.com/elastic/terraform-provider-apm/internal/secret"
 	"github.com/elastic/terraform-provider-apm/internal/transport"
+	"github.com/elastic/terraform-provider-apm/internal/transport/transporttest"
 )
 
 // newTLSServer returns a server and its URL by address and by name.
@@ -98,7 +99,7 @@ func TestTLS_trustsWhomItIsTold(t *testing.T) {
 					}
 					continue
 				}
-				failure := failureOf(t, err, apierror.ErrTLS)
+				failure := transporttest.FailureOf(t, err, apierror.ErrTLS)
 				if !failure.Undelivered || failure.Undecided || len(clock.pauses) > 0 || !strings.Contains(failure.Reason, test.refused) {
 					t.Errorf("undelivered %t, undecided %t, pauses %v: %v", failure.Undelivered, failure.Undecided, clock.pauses, failure)
 				}
@@ -153,7 +154,7 @@ func TestTLS_knowsThatNothingArrivedWhereItsCertificateIsRefused(t *testing.T) {
 				})
 				trust.CAData = root.pem()
 				_, err := post(t.Context(), t, newClient(t, transport.Config{TLS: trust}, endpoint), transport.OnlyUndelivered)
-				if failure := failureOf(t, err, apierror.ErrTLS); !failure.Undelivered || failure.Undecided {
+				if failure := transporttest.FailureOf(t, err, apierror.ErrTLS); !failure.Undelivered || failure.Undecided {
 					t.Errorf("undelivered %t, undecided %t: %v", failure.Undelivered, failure.Undecided, failure)
 				}
 			})
@@ -190,7 +191,7 @@ func handshake(t *testing.T, config *tls.Config) string {
 func TestTLS_recognisesASchemeThatIsNotTheServers(t *testing.T) {
 	plain := newServer(t, always(200, ""))
 	_, err := post(t.Context(), t, newClient(t, transport.Config{}, strings.Replace(plain.URL, "http:", "https:", 1)), transport.OnlyUndelivered)
-	if failure := failureOf(t, err, apierror.ErrTLS); !failure.Undelivered || !strings.Contains(failure.Reason, "plain HTTP") {
+	if failure := transporttest.FailureOf(t, err, apierror.ErrTLS); !failure.Undelivered || !strings.Contains(failure.Reason, "plain HTTP") {
 		t.Errorf("undelivered %t: %v", failure.Undelivered, failure)
 	}
 	mustCount(t, plain, 0)
@@ -199,7 +200,7 @@ func TestTLS_recognisesASchemeThatIsNotTheServers(t *testing.T) {
 		Certificates: []tls.Certificate{newLeaf(t, newAuthority(t, "root", nil), "127.0.0.1").chain()}, MinVersion: tls.VersionTLS12,
 	})
 	_, err = post(t.Context(), t, newClient(t, transport.Config{}, strings.Replace(endpoint, "https:", "http:", 1)), transport.OnlyUndelivered)
-	if failure := failureOf(t, err, apierror.ErrBadRequest); failure.Undecided || failure.Status != http.StatusBadRequest {
+	if failure := transporttest.FailureOf(t, err, apierror.ErrBadRequest); failure.Undecided || failure.Status != http.StatusBadRequest {
 		t.Errorf("undecided %t: %v", failure.Undecided, failure)
 	}
 	mustCount(t, secured, 0)
