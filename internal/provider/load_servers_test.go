@@ -78,10 +78,10 @@ func mustHaveEnded(t *testing.T, before int) {
 	})
 }
 
-// eventually fails the test if something is wrong for ten seconds.
+// eventually fails the test if something is wrong for a minute.
 func eventually(t *testing.T, wrong func() string) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		what := wrong()
 		if what == "" {
 			return

@@ -213,7 +213,6 @@ func TestAccLoad_twoHundredKeysAtOnce(t *testing.T) {
 
 // TestAccLoad_twoHundredKeysOfTheRealTerraform is the same with the program itself, in whose process the connections end.
 func TestAccLoad_twoHundredKeysOfTheRealTerraform(t *testing.T) {
-	t.Parallel()
 	l := newLoad(t)
 	c := newCLI(t, fmt.Sprintf(`
 terraform {

@@ -149,7 +149,7 @@ func TestDo_letsACreateFinishWhenInterrupted(t *testing.T) {
 	for name, end := range map[string]func(context.Context) (context.Context, context.CancelFunc){
 		"interrupt": context.WithCancel,
 		"deadline": func(ctx context.Context) (context.Context, context.CancelFunc) {
-			ctx, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+			ctx, cancel := context.WithTimeout(ctx, time.Second)
 			return ctx, func() { <-ctx.Done(); cancel() }
 		},
 	} {
@@ -176,7 +176,7 @@ func TestDo_givesAnInterruptedCreateNoLongerThanTheRequestTimeout(t *testing.T) 
 		interrupt()
 		<-r.Context().Done()
 	})
-	_, err := post(ctx, t, newClient(t, transport.Config{RequestTimeout: 50 * time.Millisecond}, s.URL), transport.OnlyUndelivered)
+	_, err := post(ctx, t, newClient(t, transport.Config{RequestTimeout: 500 * time.Millisecond}, s.URL), transport.OnlyUndelivered)
 	if failure := transporttest.FailureOf(t, err, apierror.ErrTimeout); !failure.Undecided {
 		t.Error("the request is not undecided although it arrived")
 	}
