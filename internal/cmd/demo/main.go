@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/elastic/terraform-provider-apm/internal/cmd/internal/terraform"
 	"github.com/elastic/terraform-provider-apm/internal/fakestack"
 )
 
@@ -109,19 +110,22 @@ func demonstrate(ctx context.Context, provider string, out io.Writer) error {
 		return err
 	}
 
-	tf, err := newTerraform(dir, provider, []string{
+	if _, err := os.Stat(provider); err != nil {
+		return fmt.Errorf("the provider is not built, run make build: %w", err)
+	}
+	cli, err := terraform.New(dir, map[string]string{"elastic/apm": filepath.Dir(provider)}, []string{
 		"TF_VAR_kibana=" + stack.KibanaURL(), "TF_VAR_elasticsearch=" + stack.ElasticsearchURL(),
 		"TF_VAR_username=" + username, "TF_VAR_password=" + password,
-	}, out)
+	})
 	if err != nil {
 		return err
 	}
-	version, err := tf.version(ctx)
+	version, err := cli.Version(ctx)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "Terraform %s with the provider built from this checkout, on an in-memory Elasticsearch and Kibana.\n"+
 		"The user %q has the least privileges that this takes.\n", version, username)
 
-	return tell(ctx, &story{terraform: tf, stack: stack}, out)
+	return tell(ctx, &story{terraform: &shown{cli, out}, stack: stack}, out)
 }

@@ -27,7 +27,7 @@ const withGrace = "-var=revoke_after=1h"
 
 // story is what one step leaves to the next.
 type story struct {
-	terraform *terraform
+	terraform *shown
 	stack     *fakestack.Stack
 	revoked   credential // The key that is revoked outside.
 	rotated   credential // The key that is rotated.

@@ -8,11 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/elastic/terraform-provider-apm/internal/cmd/internal/terraform"
 )
 
 // planHasChanges is the status of `terraform plan -detailed-exitcode` when it is not empty.
@@ -24,12 +24,11 @@ const overrideWarning = "Provider development overrides are in effect"
 // lineWidth is how many characters of what terraform says go on a line.
 const lineWidth = 100
 
-// terraform runs the real terraform in one working directory.
-type terraform struct {
-	binary string
-	dir    string
-	env    []string
-	out    io.Writer
+// shown is the real terraform, with what it does shown.
+type shown struct {
+	*terraform.CLI
+
+	out io.Writer
 }
 
 // outcome is what one call of terraform came to.
@@ -59,34 +58,11 @@ type event struct {
 	} `json:"change"`
 }
 
-// newTerraform finds terraform and makes it use the built provider. The variables, TF_VAR_ and the like, are added to
-// an environment that is free of everything that would configure Terraform or the provider otherwise.
-func newTerraform(dir, provider string, variables []string, out io.Writer) (*terraform, error) {
-	binary, err := exec.LookPath("terraform")
-	if err != nil {
-		return nil, errors.New("terraform is not on the PATH: install Terraform 1.11 or newer, https://developer.hashicorp.com/terraform/install")
-	}
-	provider, err = filepath.Abs(provider)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := os.Stat(provider); err != nil {
-		return nil, fmt.Errorf("the provider is not built, run make build: %w", err)
-	}
-	cliConfig := filepath.Join(dir, "terraform.tfrc")
-	content := fmt.Sprintf("provider_installation {\n  dev_overrides {\n    \"elastic/apm\" = %q\n  }\n}\n", filepath.Dir(provider))
-	if err := os.WriteFile(cliConfig, []byte(content), 0o600); err != nil {
-		return nil, err
-	}
-	env := append(cleanEnvironment(os.Environ()), "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", "TF_CLI_CONFIG_FILE="+cliConfig)
-	return &terraform{binary: binary, dir: dir, env: append(env, variables...), out: out}, nil
-}
-
 // do shows and runs a command with the machine-readable output that all of plan, apply and destroy have, and shows
 // what of it a reader wants. Status 1 is an error.
-func (t *terraform) do(ctx context.Context, args ...string) (*outcome, error) {
+func (t *shown) do(ctx context.Context, args ...string) (*outcome, error) {
 	fmt.Fprintf(t.out, "   $ terraform %s\n", strings.Join(args, " "))
-	cmd := t.command(ctx, append(args, "-json", "-input=false")...)
+	cmd := t.Command(ctx, append(args, "-json", "-input=false")...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	stdout, err := cmd.StdoutPipe()
@@ -112,38 +88,17 @@ func (t *terraform) do(ctx context.Context, args ...string) (*outcome, error) {
 	return result, scanErr
 }
 
-// version returns terraform's version.
-func (t *terraform) version(ctx context.Context) (string, error) {
-	answer, err := t.command(ctx, "version", "-json").Output()
-	if err != nil {
-		return "", fmt.Errorf("terraform version: %w", err)
-	}
-	var version struct {
-		Terraform string `json:"terraform_version"`
-	}
-	err = json.Unmarshal(answer, &version)
-	return version.Terraform, err
-}
-
 // output returns the value of an output; it is not shown, as it may be secret.
-func (t *terraform) output(ctx context.Context, name string) (string, error) {
-	value, err := t.command(ctx, "output", "-raw", name).Output()
+func (t *shown) output(ctx context.Context, name string) (string, error) {
+	value, err := t.Command(ctx, "output", "-raw", name).Output()
 	if err != nil {
 		return "", fmt.Errorf("terraform output %s: %w", name, err)
 	}
 	return string(value), nil
 }
 
-func (t *terraform) command(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, t.binary, args...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // Lets terraform save its state.
-	cmd.Dir = t.dir
-	cmd.Env = t.env
-	return cmd
-}
-
 // follow reads the events, shows them and notes them in result.
-func (t *terraform) follow(stdout io.Reader, result *outcome) error {
+func (t *shown) follow(stdout io.Reader, result *outcome) error {
 	lines := bufio.NewScanner(stdout)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -169,7 +124,7 @@ func (t *terraform) follow(stdout io.Reader, result *outcome) error {
 }
 
 // show prints text that terraform said, wrapped to the width of a terminal.
-func (t *terraform) show(text string) {
+func (t *shown) show(text string) {
 	for paragraph := range strings.Lines(text) {
 		line := ""
 		for word := range strings.FieldsSeq(paragraph) {
@@ -189,14 +144,5 @@ func (o *outcome) warns(words ...string) bool {
 		text := d.Summary + " " + d.Detail
 		missing := slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(text, word) })
 		return d.Severity == "warning" && !missing
-	})
-}
-
-// cleanEnvironment drops the variables that configure Terraform or the provider.
-func cleanEnvironment(environment []string) []string {
-	return slices.DeleteFunc(environment, func(variable string) bool {
-		return slices.ContainsFunc([]string{"TF_", "KIBANA_", "ELASTICSEARCH_", "ELASTIC_"}, func(prefix string) bool {
-			return strings.HasPrefix(variable, prefix)
-		})
 	})
 }
