@@ -58,7 +58,7 @@ func New(t *testing.T, configure ...func(*fakestack.Options)) *World {
 	}
 	t.Cleanup(stack.Close)
 	w := &World{Stack: stack, Real: options.Upstream != "", Username: Unique("terraform"), Password: rand.Text()}
-	w.Clock = &Clock{Clock: options.Clock, real: w.Real}
+	w.Clock = &Clock{Clock: options.Clock, real: w.Real, stack: stack}
 	w.User(t, w.Username, w.Password, fakestack.AgentKeyRole())
 	return w
 }
@@ -178,7 +178,8 @@ func Unique(prefix string) string { return prefix + "-" + strings.ToLower(rand.T
 // Clock is a clock of the provider on which waiting takes no time, unless the server's clock cannot be moved.
 type Clock struct {
 	*fakestack.Clock
-	real bool
+	real  bool
+	stack *fakestack.Stack
 	// skew is how far this clock is ahead of the servers', in nanoseconds.
 	skew atomic.Int64
 }
@@ -198,6 +199,9 @@ func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
 		}
 		return ctx.Err()
 	}
+	// A pause gives the servers the time to end what they have begun, however busy the machine is.
+	c.stack.Kibana.Settle()
+	c.stack.Elasticsearch.Settle()
 	c.Advance(d)
 	return ctx.Err()
 }

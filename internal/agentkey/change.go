@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/elastic/terraform-provider-apm/internal/apierror"
@@ -30,29 +29,14 @@ type Change struct {
 	Life time.Duration
 }
 
-// cachedIdentity is who creates keys, once that is known.
-type cachedIdentity struct {
-	mu       sync.Mutex
-	known    bool
-	identity Identity
-}
-
 // CanChange reports whether the creator's credentials own the key. Only the owner can change a key, and no API key can,
 // whatever its privileges (contract B5 and E).
 func (s *Service) CanChange(ctx context.Context, ref Ref) (bool, error) {
 	if s.owner.Credential().Kind() == credential.APIKey {
 		return false, nil
 	}
-	s.creator.mu.Lock()
-	defer s.creator.mu.Unlock()
-	if !s.creator.known {
-		identity, err := s.owner.Authenticate(ctx)
-		if err != nil {
-			return false, err
-		}
-		s.creator.identity, s.creator.known = identity, true
-	}
-	return s.creator.identity.Owns(ref.Username, ref.Realm), nil
+	identity, err := s.creator.get(ctx, s.owner.Authenticate)
+	return err == nil && identity.Owns(ref.Username, ref.Realm), err
 }
 
 // ExpireCreated gives a key that was created a moment ago its life.
@@ -123,14 +107,20 @@ func (s *Service) Retire(ctx context.Context, ref Ref, grace time.Duration) (tim
 	if err := s.owner.UpdateKey(ctx, ref.ID, Update{Expiration: grace}); err != nil && !s.deadNow(ctx, ref, err) {
 		return time.Time{}, err
 	}
-	reading, err = s.Read(ctx, ref)
+	ending, err := s.manager.FindKeys(ctx, Query{IDs: []string{ref.ID}, ExpiresWithin: grace + EndTolerance})
+	if err == nil && len(ending) > 0 {
+		return ending[0].Expiration, nil
+	}
+	if err == nil {
+		reading, err = s.Read(ctx, ref)
+	}
 	switch {
 	case err != nil:
-		return time.Time{}, err
-	case reading.Condition == Alive && reading.Key.Expiration.IsZero():
+		return time.Time{}, &UnconfirmedError{ID: ref.ID, Grace: grace, Err: err}
+	case reading.Condition == Alive:
 		return time.Time{}, &StillAliveError{ID: ref.ID}
 	}
-	return reading.Key.Expiration, nil
+	return time.Time{}, nil
 }
 
 // live returns a key that must not be dead.
@@ -139,8 +129,8 @@ func (s *Service) live(ctx context.Context, ref Ref) (Key, error) {
 	if err != nil {
 		return Key{}, err
 	}
-	if reasons := dead(reading); len(reasons) > 0 {
-		return Key{}, &UnfitError{ID: ref.ID, Reasons: reasons}
+	if reason := dead(reading); reason != "" {
+		return Key{}, &DeadError{ID: ref.ID, Reason: reason}
 	}
 	return reading.Key, nil
 }

@@ -1,11 +1,14 @@
 package agentkey_test
 
 import (
+	"net/http"
 	"strconv"
 	"testing"
 	"time"
 
 	"github.com/elastic/terraform-provider-apm/internal/agentkey"
+	"github.com/elastic/terraform-provider-apm/internal/apierror"
+	"github.com/elastic/terraform-provider-apm/internal/fakestack"
 )
 
 const day = 24 * time.Hour
@@ -123,6 +126,33 @@ func TestRetire_leavesTheGraceOrTheRestOfTheLife(t *testing.T) {
 	}
 }
 
+func TestRetire_believesNoEndThatIsLater(t *testing.T) {
+	w := newWorld(t)
+	keys := w.service(t, creator)
+	ref, secret := w.seed(t, map[string]any{"expiration": "90d"})
+	w.Elasticsearch.Inject(fakestack.Respond(200, nil, `{"updated":false}`).On(fakestack.To("PUT", "/_security/api_key/"+ref.ID)))
+	_, err := keys.Retire(t.Context(), ref, time.Hour)
+	mustBe[*agentkey.StillAliveError](t, err)
+	w.mustLive(t, secret, true)
+}
+
+func TestRetire_saysThatTheEndIsSetWhereItCannotBeSeen(t *testing.T) {
+	w := newWorld(t)
+	keys := w.service(t, creator)
+	ref, _ := w.seed(t, nil)
+	put := false
+	w.Elasticsearch.Inject(fakestack.Respond(403, nil, "").On(func(r *http.Request) bool {
+		put = put || r.Method == http.MethodPut
+		return put && r.Method == http.MethodPost
+	}))
+	_, err := keys.Retire(t.Context(), ref, time.Hour)
+	if unconfirmed := mustBe[*agentkey.UnconfirmedError](t, err); unconfirmed.ID != ref.ID || unconfirmed.Grace != time.Hour {
+		t.Errorf("got %v", err)
+	}
+	mustBe[*apierror.Error](t, err)
+	w.mustEnd(t, ref.ID, w.Clock().Now().Add(time.Hour))
+}
+
 // An unchanged clock costs one request a run, whatever the number of keys; only one that is off costs more.
 func TestServerNow_asksOnce(t *testing.T) {
 	for _, skew := range skews {
@@ -144,6 +174,25 @@ func TestServerNow_asksOnce(t *testing.T) {
 				case i == 0 && skew.Abs() < 30*time.Second && sent != 1, i == 0 && sent > 40, i > 0 && sent > 0:
 					t.Errorf("%d requests were sent", sent)
 				}
+			}
+		})
+	}
+}
+
+func TestServerNow_isNotMisledByAQuestionThatIsPutOff(t *testing.T) {
+	for _, skew := range skews {
+		t.Run(skew.String(), func(t *testing.T) {
+			w := newWorld(t)
+			w.clock.ahead = skew
+			keys := w.service(t, creator)
+			ref, _ := w.seed(t, nil)
+			creation := w.Clock().Now()
+			w.Clock().Advance(10 * time.Minute)
+			w.Elasticsearch.Inject(fakestack.TooManyRequests("50").On(oneIn(3, fakestack.To("POST", "/_security/_query/api_key"))))
+			now, err := keys.ServerNow(t.Context(), agentkey.Key{ID: ref.ID, Creation: creation})
+			must(t, err)
+			if off := now.Sub(w.Clock().Now()); off.Abs() > 30*time.Second {
+				t.Errorf("the server's time is off by %s", off)
 			}
 		})
 	}

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -214,6 +216,29 @@ func TestCreate_looksAgainForAKeyThatComesUpLate(t *testing.T) {
 	}
 }
 
+// oneIn matches the first of every n requests that match.
+func oneIn(n int64, match func(*http.Request) bool) func(*http.Request) bool {
+	var count atomic.Int64
+	return func(r *http.Request) bool { return match(r) && count.Add(1)%n == 1 }
+}
+
+// Elasticsearch is busy, so that the question arrives when the key is older than it was when the question was asked.
+func TestCreate_findsTheKeyHoweverLongTheSearchIsPutOff(t *testing.T) {
+	for _, wait := range []string{"3", "10", "20"} {
+		t.Run(wait+" s", func(t *testing.T) {
+			w := newWorld(t)
+			keys := w.service(t, creator)
+			w.Kibana.Inject(fakestack.Reset().After().Once())
+			w.Elasticsearch.Inject(fakestack.TooManyRequests(wait).On(oneIn(2, fakestack.To("POST", "/_security/_query/api_key"))))
+			_, err := keys.Create(t.Context(), spec)
+			undecided := mustBe[*agentkey.UndecidedError](t, err)
+			if !slices.Equal(candidates(undecided), w.ids(t)) {
+				t.Errorf("the server holds %v, named are %v, %v", w.ids(t), candidates(undecided), undecided.SearchFailure)
+			}
+		})
+	}
+}
+
 func TestCreate_saysThatItCouldNotLook(t *testing.T) {
 	for name, fault := range map[string]fakestack.Fault{
 		"who am I": fakestack.Respond(500, nil, "").On(fakestack.To("", "/_security/_authenticate")),
@@ -282,4 +307,63 @@ func candidates(undecided *agentkey.UndecidedError) []string {
 	}
 	slices.Sort(ids)
 	return ids
+}
+
+func TestDescribe_namesLiveNamesakesAlone(t *testing.T) {
+	w := newWorld(t)
+	w.seed(t, map[string]any{"expiration": "1h"})
+	revoked, _ := w.seed(t, nil)
+	must(t, w.Invalidate(t.Context(), revoked.ID))
+	w.Clock().Advance(2 * time.Hour)
+	left, _ := w.seed(t, nil)
+	keys := w.service(t, creator)
+	created, err := keys.Create(t.Context(), spec)
+	must(t, err)
+	key, namesakes, err := keys.Describe(t.Context(), created, 0)
+	must(t, err)
+	if key.ID != created.ID || len(namesakes) != 1 || namesakes[0].ID != left.ID {
+		t.Errorf("named are %v", namesakes)
+	}
+}
+
+// Names need not be unique: a key of this process, whose answer is under way, is nobody's leftover.
+func TestCreate_namesNoKeyOfItsOwnThatIsUnderWay(t *testing.T) {
+	for name, fault := range map[string]fakestack.Fault{"after a success": {}, "after a lost answer": fakestack.ProxyHTML(502)} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			keys := w.service(t, creator)
+			made, released := make(chan struct{}), make(chan struct{})
+			w.Kibana.Inject(fakestack.Hook(func(*http.Request) { close(made); <-released }).After().Once())
+			var slow agentkey.Created
+			var wait sync.WaitGroup
+			wait.Go(func() {
+				var err error
+				if slow, err = keys.Create(t.Context(), spec); err != nil {
+					t.Error(err)
+				}
+			})
+			<-made
+			if fault.Break != nil {
+				w.Kibana.Inject(fault.Once())
+			}
+			// It is found well before its answer is there.
+			found := fakestack.Hook(func(*http.Request) { time.AfterFunc(200*time.Millisecond, func() { close(released) }) })
+			w.Elasticsearch.Inject(found.After().On(fakestack.To("POST", "/_security/_query/api_key")).Once())
+			created, err := keys.Create(t.Context(), spec)
+			if fault.Break != nil {
+				if named := candidates(mustBe[*agentkey.UndecidedError](t, err)); len(named) > 0 {
+					t.Errorf("named are %v", named)
+				}
+				wait.Wait()
+				return
+			}
+			must(t, err)
+			_, namesakes, err := keys.Describe(t.Context(), created, 0)
+			must(t, err)
+			wait.Wait()
+			if len(namesakes) > 0 || slow.ID == "" {
+				t.Errorf("named are %v", namesakes)
+			}
+		})
+	}
 }

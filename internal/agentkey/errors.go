@@ -19,6 +19,17 @@ func (e *HiddenError) Error() string {
 	return fmt.Sprintf("key %s is not among the keys that %s can see, which says nothing about whether it exists", e.Ref.ID, e.Identity)
 }
 
+// StrangeError says that Elasticsearch, all of whose keys the caller sees, does not have a key, and never was seen to have
+// it: then this may be another Elasticsearch than Kibana's, and the key be alive there.
+type StrangeError struct {
+	ID string
+}
+
+// Error implements error.
+func (e *StrangeError) Error() string {
+	return fmt.Sprintf("Elasticsearch does not have the key %s, and was never seen to have it", e.ID)
+}
+
 // UndecidedError says that a create may or may not have made a key, whose secret is then lost.
 type UndecidedError struct {
 	Spec       Spec
@@ -54,6 +65,30 @@ func (e *StillAliveError) Error() string {
 
 // Unwrap returns the refusal.
 func (e *StillAliveError) Unwrap() error { return e.Refusal }
+
+// DeadError says that a key cannot be changed any more.
+type DeadError struct {
+	ID     string
+	Reason string
+}
+
+// Error implements error.
+func (e *DeadError) Error() string { return fmt.Sprintf("key %s is dead: %s", e.ID, e.Reason) }
+
+// UnconfirmedError says that Elasticsearch has accepted the end of a key, and that it could not be seen there afterwards.
+type UnconfirmedError struct {
+	ID    string
+	Grace time.Duration
+	Err   error
+}
+
+// Error implements error.
+func (e *UnconfirmedError) Error() string {
+	return fmt.Sprintf("key %s was given an end %s from now, which could not be confirmed: %s", e.ID, e.Grace, e.Err)
+}
+
+// Unwrap returns why.
+func (e *UnconfirmedError) Unwrap() error { return e.Err }
 
 // UnfitError says why a key cannot be imported.
 type UnfitError struct {

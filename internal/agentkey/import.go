@@ -52,7 +52,7 @@ func (s *Service) Import(ctx context.Context, name secret.Text) (Imported, error
 		imported.APIKey, imported.Encoded = secret.New(apiKey), name
 	}
 	reading, err := s.Read(ctx, Ref{ID: id})
-	if err != nil {
+	if _, strange := errors.AsType[*StrangeError](err); err != nil && !strange {
 		return Imported{}, err
 	}
 	if reasons := unfit(reading); len(reasons) > 0 {
@@ -64,22 +64,22 @@ func (s *Service) Import(ctx context.Context, name secret.Text) (Imported, error
 
 // unfit says why a key must not be managed as an agent key.
 func unfit(reading Reading) []string {
-	if reasons := dead(reading); len(reasons) > 0 {
-		return reasons
+	if reason := dead(reading); reason != "" {
+		return []string{reason}
 	}
 	return reading.Key.Deviations()
 }
 
 // dead says in words what has become of a key that is not alive.
-func dead(reading Reading) []string {
+func dead(reading Reading) string {
 	switch reading.Condition {
 	case Missing:
-		return []string{"Elasticsearch knows no such key"}
+		return "Elasticsearch knows no such key"
 	case Revoked:
-		return []string{"it is revoked, which cannot be undone"}
+		return "it is revoked, which cannot be undone"
 	case Expired:
-		return []string{"it has expired"}
+		return "it has expired"
 	case Alive:
 	}
-	return nil
+	return ""
 }

@@ -3,7 +3,6 @@ package agentkey
 import (
 	"context"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/elastic/terraform-provider-apm/internal/apierror"
@@ -39,7 +38,7 @@ func (s *Service) investigate(ctx context.Context, spec Spec, started time.Time,
 		if undecided.SearchFailure = s.clock.Sleep(ctx, pause); undecided.SearchFailure != nil {
 			break
 		}
-		undecided.Candidates, undecided.SearchFailure = s.candidates(ctx, spec, undecided.Creator, s.clock.Now().Sub(started))
+		undecided.Candidates, undecided.SearchFailure = s.candidates(ctx, spec, undecided.Creator, started)
 		if len(undecided.Candidates) > 0 || undecided.SearchFailure != nil {
 			break
 		}
@@ -48,38 +47,23 @@ func (s *Service) investigate(ctx context.Context, spec Spec, started time.Time,
 }
 
 // candidates returns the keys that the lost create may have made, and no key that this process knows.
-func (s *Service) candidates(ctx context.Context, spec Spec, creator Identity, age time.Duration) ([]Key, error) {
-	keys, err := s.owner.FindKeys(ctx, Query{
-		Name: spec.Name, Application: Application, Username: creator.Username,
-		Valid: true, CreatedWithin: age + creationSlack,
-	})
-	if err != nil {
-		return nil, err
-	}
+func (s *Service) candidates(ctx context.Context, spec Spec, creator Identity, started time.Time) ([]Key, error) {
 	wanted := slices.Sorted(slices.Values(spec.Privileges))
-	return slices.DeleteFunc(keys, func(key Key) bool {
-		privileges, told := key.Privileges()
-		return key.Realm != creator.Realm || s.made.has(key.ID) || (told && !slices.Equal(privileges, wanted))
-	}), nil
-}
-
-// registry is the set of the keys that this process has created and knows the secret of.
-type registry struct {
-	mu  sync.Mutex
-	ids map[string]bool
-}
-
-func (r *registry) add(id string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.ids == nil {
-		r.ids = map[string]bool{}
+	for slack := creationSlack; ; {
+		asked := s.clock.Now()
+		keys, err := s.owner.FindKeys(ctx, Query{
+			Name: spec.Name, Application: Application, Username: creator.Username,
+			Alive: true, CreatedWithin: asked.Sub(started) + slack,
+		})
+		keys = s.made.without(ctx, spec.Name, slices.DeleteFunc(keys, func(key Key) bool {
+			privileges, told := key.Privileges()
+			return key.Realm != creator.Realm || (told && !slices.Equal(privileges, wanted))
+		}))
+		took := s.clock.Now().Sub(asked)
+		if err != nil || len(keys) > 0 || took <= slack {
+			return keys, err
+		}
+		// The question was put off, and arrived when the key may have been older than it says.
+		slack = 2 * took
 	}
-	r.ids[id] = true
-}
-
-func (r *registry) has(id string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.ids[id]
 }

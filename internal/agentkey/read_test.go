@@ -97,7 +97,6 @@ func TestRead_takesOnlyWhatItWouldSeeForMissing(t *testing.T) {
 		"somebody else":               {"another", gone, true, 3},
 		"the owner's API key":         {"API key of the creator", gone, true, 3},
 		"the owner, unknown":          {creator, unknown, true, 3},
-		"a manager, unknown":          {"manager", unknown, false, 2},
 		"the owner, in another realm": {creator, agentkey.Ref{ID: gone.ID, Username: creator, Realm: "ldap1"}, true, 3},
 	}
 	for name, test := range tests {
@@ -116,6 +115,52 @@ func TestRead_takesOnlyWhatItWouldSeeForMissing(t *testing.T) {
 			}
 			w.mustSend(t, 0, test.requests)
 		})
+	}
+}
+
+// Kibana's key may live in another Elasticsearch: what was never seen here is not gone.
+func TestRead_takesNothingForMissingThatWasNeverThere(t *testing.T) {
+	for _, caller := range []string{"manager", "reader", "elastic", "API key of the manager"} {
+		w := newWorld(t)
+		keys := w.service(t, caller)
+		ref := agentkey.Ref{ID: "AAAAAAAAAAAAAAAAAAAA"}
+		for what, look := range map[string]func() error{
+			"read":    func() error { _, err := keys.Read(t.Context(), ref); return err },
+			"refresh": func() error { _, err := keys.Refresh(t.Context(), ref); return err },
+		} {
+			t.Run(caller+" "+what, func(t *testing.T) { mustBe[*agentkey.StrangeError](t, look()) })
+		}
+	}
+}
+
+// A purged key, a machine whose clock is corrected within a run: arithmetic is no proof of death.
+func TestRead_takesNoLiveKeyForExpired(t *testing.T) {
+	for _, step := range []time.Duration{30 * day, -30 * day} {
+		w := newWorld(t)
+		keys := w.service(t, creator)
+		w.clock.ahead = -step
+		ref, secret := w.seed(t, map[string]any{"expiration": "1d"})
+		if got, err := keys.Read(t.Context(), ref); err != nil || got.Condition != agentkey.Alive {
+			t.Fatalf("got the condition %d, %v", got.Condition, err)
+		}
+		w.clock.ahead = 0
+		if got, err := keys.Read(t.Context(), ref); err != nil || got.Condition != agentkey.Alive {
+			t.Errorf("stepped by %s: got the condition %d, %v", step, got.Condition, err)
+		}
+		w.mustLive(t, secret, true)
+	}
+}
+
+func TestServerNow_ofAKeyThatDisappearsIsAnError(t *testing.T) {
+	w := newWorld(t)
+	keys := w.service(t, creator)
+	if now, err := keys.ServerNow(t.Context(), agentkey.Key{ID: "AAAAAAAAAAAAAAAAAAAA", Creation: w.Clock().Now()}); err == nil {
+		t.Errorf("got %s", now)
+	}
+	ref, _ := w.seed(t, nil)
+	now, err := keys.ServerNow(t.Context(), agentkey.Key{ID: ref.ID, Creation: w.Clock().Now()})
+	if must(t, err); !now.Equal(w.Clock().Now()) {
+		t.Error("the failure is remembered")
 	}
 }
 

@@ -8,18 +8,15 @@ import (
 // maxPages is how many pages of keys are listed at most: Elasticsearch refuses to page further (contract E).
 const maxPages = 10
 
-// listing is the agent keys that one Service has listed, once it was asked for more than one.
-type listing struct {
-	mu    sync.Mutex
-	asked bool          // for one key already
-	done  chan struct{} // closed when keys and err are there; nil before anybody lists
-	keys  map[string]Key
-	err   error
+// listings are the live agent keys that one Service has listed, by owner; there is one for whom it was asked before.
+type listings struct {
+	mu     sync.Mutex
+	owners map[string]*shared[map[string]Key]
 }
 
-// Refresh is Read for who looks at many keys at one point in time, as a plan does: the first key is read by itself, and
-// with the second all live agent keys are listed, a thousand by one request. What is not listed is read by itself. A
-// change made meanwhile may go unseen; who has changed something asks Read.
+// Refresh is Read for who looks at many keys at one point in time, as a plan does: the first key of an owner is read by
+// itself, and with the second all his live agent keys are listed, a thousand by one request. What is not listed is read by
+// itself. A change made meanwhile may go unseen; who has changed something asks Read.
 func (s *Service) Refresh(ctx context.Context, ref Ref) (Reading, error) {
 	key, ok, err := s.listed(ctx, ref)
 	if err != nil {
@@ -28,42 +25,36 @@ func (s *Service) Refresh(ctx context.Context, ref Ref) (Reading, error) {
 	if !ok {
 		return s.Read(ctx, ref)
 	}
-	condition, err := s.condition(ctx, key)
-	return Reading{Key: key, Condition: condition}, err
+	return Reading{Key: key, Condition: Alive}, nil
 }
 
-// listed returns a key from the listing, which the second who asks makes for all who come after, its failure included:
-// with a server that hangs, they must not wait one after the other.
+// listed returns a live key from the listing of its owner.
 func (s *Service) listed(ctx context.Context, ref Ref) (Key, bool, error) {
-	s.list.mu.Lock()
-	first, lists := !s.list.asked, s.list.asked && s.list.done == nil
-	s.list.asked = true
-	if lists {
-		s.list.done = make(chan struct{})
-	}
-	done := s.list.done
-	s.list.mu.Unlock()
-	if first {
+	if ref.Username == "" {
 		return Key{}, false, nil
 	}
-	if lists {
-		s.list.keys, s.list.err = s.listKeys(ctx, ref.Username)
-		close(done)
+	s.list.mu.Lock()
+	listing := s.list.owners[ref.Username]
+	if listing == nil {
+		if s.list.owners == nil {
+			s.list.owners = map[string]*shared[map[string]Key]{}
+		}
+		s.list.owners[ref.Username] = &shared[map[string]Key]{}
 	}
-	select {
-	case <-done:
-		key, ok := s.list.keys[ref.ID]
-		return key, ok, s.list.err
-	case <-ctx.Done():
-		return Key{}, false, ctx.Err()
+	s.list.mu.Unlock()
+	if listing == nil {
+		return Key{}, false, nil
 	}
+	keys, err := listing.get(ctx, func(ctx context.Context) (map[string]Key, error) { return s.listKeys(ctx, ref.Username) })
+	key, ok := keys[ref.ID]
+	return key, ok, err
 }
 
 // listKeys returns the live agent keys of a user, by id.
 func (s *Service) listKeys(ctx context.Context, username string) (map[string]Key, error) {
 	keys := map[string]Key{}
 	for page := range maxPages {
-		found, err := s.manager.FindKeys(ctx, Query{Application: Application, Username: username, Valid: true, Page: page})
+		found, err := s.manager.FindKeys(ctx, Query{Application: Application, Username: username, Alive: true, Page: page})
 		if err != nil {
 			return nil, err
 		}

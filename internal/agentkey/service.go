@@ -1,6 +1,7 @@
 package agentkey
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -45,14 +46,15 @@ type Query struct {
 	Name        string
 	Username    string // the realm cannot be asked for (measured: "Field [realm] is not allowed")
 	Application string
-	// Valid leaves out what is revoked.
-	Valid bool
-	// ExpiredNow leaves out what has not expired, by the server's clock.
-	ExpiredNow bool
+	// Alive leaves out what is revoked or has expired, by the server's clock.
+	Alive bool
+	// ExpiredNow leaves out what has not expired, by the server's clock; ExpiresWithin what has not by then. Whole seconds.
+	ExpiredNow    bool
+	ExpiresWithin time.Duration
 	// CreatedWithin leaves out what was created earlier than this before now, by the server's clock; CreatedBefore what
 	// was created later. Whole seconds.
 	CreatedWithin, CreatedBefore time.Duration
-	// Page is the number of the page, from 0, of PageSize keys each in the order of their creation.
+	// Page is the number of the page, from 0, of PageSize keys each, the newest first.
 	Page int
 }
 
@@ -73,9 +75,10 @@ type Service struct {
 	owner, manager Elasticsearch
 	clock          clock.Clock
 	made           registry
-	list           listing
-	server         serverClock
-	creator        cachedIdentity
+	list           listings
+	// serverOffset is how far the server's clock is ahead of this machine's, creator who creates keys.
+	serverOffset shared[time.Duration]
+	creator      shared[Identity]
 }
 
 // Ref names a key of the state, with its owner as far as known.
@@ -107,16 +110,16 @@ const namesakeAge = 24 * time.Hour
 
 // NewService returns a Service. owner has Kibana's credentials, manager has Elasticsearch's; they may be the same.
 func NewService(kibana Kibana, owner, manager Elasticsearch, clock clock.Clock) *Service {
-	return &Service{kibana: kibana, owner: owner, manager: manager, clock: clock}
+	return &Service{kibana: kibana, owner: owner, manager: manager, clock: clock, serverOffset: shared[time.Duration]{anew: true}}
 }
 
 // Create creates a key with exactly one request that reaches Kibana. When a key may have been created all the same, the
 // error is an *UndecidedError that names the candidates; every other error means that there is no new key.
 func (s *Service) Create(ctx context.Context, spec Spec) (Created, error) {
-	started := s.clock.Now()
+	started, end := s.clock.Now(), s.made.begin(spec.Name)
 	created, err := s.kibana.CreateAgentKey(ctx, spec)
+	end(created.ID)
 	if err == nil {
-		s.made.add(created.ID)
 		return created, nil
 	}
 	var failure *apierror.Error
@@ -133,7 +136,7 @@ func (s *Service) Create(ctx context.Context, spec Spec) (Created, error) {
 }
 
 // Read returns what has become of a key. Missing means that it would have been seen: where the caller can see only his own
-// keys and the key is another's, the error is a *HiddenError.
+// keys and the key is another's, the error is a *HiddenError, and where nobody knows whose it is a *StrangeError.
 func (s *Service) Read(ctx context.Context, ref Ref) (Reading, error) {
 	keys, err := s.manager.FindKeys(ctx, Query{IDs: []string{ref.ID}})
 	if err != nil {
@@ -152,30 +155,22 @@ func (s *Service) Read(ctx context.Context, ref Ref) (Reading, error) {
 // left behind, when it was killed before it could save its state. A key that ends earlier is in its grace period, and none
 // of them.
 func (s *Service) Describe(ctx context.Context, created Created, life time.Duration) (Key, []Key, error) {
-	keys, err := s.manager.FindKeys(ctx, Query{Name: created.Name, Application: Application, Valid: true, CreatedWithin: namesakeAge})
+	keys, err := s.manager.FindKeys(ctx, Query{Name: created.Name, Application: Application, Alive: true, CreatedWithin: namesakeAge})
 	if err != nil {
 		return Key{}, nil, err
 	}
 	isOwn := func(key Key) bool { return key.ID == created.ID }
 	own := slices.IndexFunc(keys, isOwn)
-	if own < 0 && len(keys) == PageSize { // There are more namesakes than are listed.
-		if keys, err = s.manager.FindKeys(ctx, Query{IDs: []string{created.ID}}); err != nil {
-			return Key{}, nil, err
-		}
-		own = slices.IndexFunc(keys, isOwn)
-	}
-	if own < 0 {
-		return Key{}, nil, &UnfitError{ID: created.ID, Reasons: []string{"Elasticsearch does not find it; Kibana and Elasticsearch may be of different deployments"}}
+	if own < 0 { // It is dead already, or there are more namesakes than are listed.
+		reading, err := s.Read(ctx, Ref{ID: created.ID})
+		return reading.Key, nil, err
 	}
 	key := keys[own]
-	var namesakes []Key
-	for _, other := range keys {
+	others := slices.DeleteFunc(keys, func(other Key) bool {
 		retired := !other.Expiration.IsZero() && (life == 0 || other.Expiration.Sub(other.Creation) < life-EndTolerance)
-		if other.Username == key.Username && other.Realm == key.Realm && !retired && !s.made.has(other.ID) {
-			namesakes = append(namesakes, other)
-		}
-	}
-	return key, namesakes, nil
+		return other.Username != key.Username || other.Realm != key.Realm || retired
+	})
+	return key, s.made.without(ctx, created.Name, others), nil
 }
 
 // Revoke makes sure that the key is dead: revoked now or before, expired, or gone for everybody. Only then the error is
@@ -186,7 +181,7 @@ func (s *Service) Revoke(ctx context.Context, ref Ref) error {
 		done, err := s.manager.Invalidate(ctx, ref.ID, owner)
 		switch {
 		case errors.Is(err, apierror.ErrForbidden):
-			refusal = errors.Join(refusal, err)
+			refusal = cmp.Or(refusal, err) // The likelier request's; the other one's says the same.
 			continue
 		case err != nil:
 			return err
@@ -200,6 +195,10 @@ func (s *Service) Revoke(ctx context.Context, ref Ref) error {
 		if reading.Condition != Alive {
 			return nil
 		}
+	}
+	// Who may not revoke may still see that there is nothing to revoke.
+	if reading, err := s.Read(ctx, ref); err == nil && reading.Condition != Alive {
+		return nil
 	}
 	return &StillAliveError{ID: ref.ID, Refusal: refusal}
 }
@@ -216,24 +215,27 @@ func (s *Service) condition(ctx context.Context, key Key) (Condition, error) {
 	if err != nil {
 		return Alive, err
 	}
-	left := key.Expiration.Sub(now)
-	if left.Abs() <= clockPrecision {
-		expired, err := s.manager.FindKeys(ctx, Query{IDs: []string{key.ID}, ExpiredNow: true})
-		if len(expired) > 0 {
-			return Expired, err
-		}
-		return Alive, err
+	if key.Expiration.Sub(now) > clockPrecision {
+		return Alive, nil
 	}
-	if left < 0 {
-		return Expired, nil
+	// Who is dead leaves the state for ever, so nothing but the server's word will do.
+	expired, err := s.manager.FindKeys(ctx, Query{IDs: []string{key.ID}, ExpiredNow: true})
+	if len(expired) > 0 {
+		return Expired, err
 	}
-	return Alive, nil
+	return Alive, err
 }
 
 // wouldSee returns nil if a key that was not found would have been seen (contract, trap 5).
 func (s *Service) wouldSee(ctx context.Context, ref Ref) error {
-	if all, err := s.manager.SeesEveryKey(ctx); err != nil || all {
+	all, err := s.manager.SeesEveryKey(ctx)
+	switch {
+	case err != nil:
 		return err
+	case all && ref.Username == "":
+		return &StrangeError{ID: ref.ID}
+	case all:
+		return nil
 	}
 	identity, err := s.manager.Authenticate(ctx)
 	if err != nil {

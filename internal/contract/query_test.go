@@ -117,6 +117,11 @@ func TestQuery_findsByField(t *testing.T) {
 			"must":     list{term("metadata.application", "apm")},
 			"must_not": list{ranged("expiration", "lte", "now"), term("invalidated", true)},
 		}}, []string{live.id}},
+		"one filter of several": {object{"bool": object{"filter": list{
+			term("metadata.application", "apm"),
+			object{"bool": object{"must_not": list{term("invalidated", true), ranged("expiration", "lte", "now")}}},
+		}}}, []string{live.id}},
+		"ends by then": {ranged("expiration", "lte", "now+3600s"), []string{expired.id}},
 		"at least one": {object{"bool": object{"should": list{term("name", name), term("invalidated", true)}}}, []string{live.id, dead.id}},
 	} {
 		t.Run(label, func(t *testing.T) {

@@ -32,8 +32,9 @@ func TestClient_sendsWhatElasticsearchUnderstands(t *testing.T) {
 		return func(ctx context.Context, c *elasticsearch.Client) error { return c.UpdateKey(ctx, "x", change) }
 	}
 	filter := func(filters string) string {
-		return `{"query":{"bool":{"filter":` + filters + `}},"size":1000,"sort":["creation"]}`
+		return `{"query":{"bool":{"filter":` + filters + `}},"size":1000,"sort":[{"creation":{"order":"desc"}}]}`
 	}
+	const alive = `{"bool":{"must_not":[{"term":{"invalidated":true}},{"range":{"expiration":{"lte":"now"}}}]}}`
 	const whoever = `{"username":"u","authentication_realm":{"name":"r"}}`
 	tests := map[string]struct {
 		call              func(context.Context, *elasticsearch.Client) error
@@ -64,17 +65,18 @@ func TestClient_sendsWhatElasticsearchUnderstands(t *testing.T) {
 		"find by name":    {find(agentkey.Query{Name: "a*"}), noKeys, "POST", findKeys, filter(`[{"term":{"name":"a*"}}]`)},
 		"find by owner":   {find(agentkey.Query{Username: "u"}), noKeys, "POST", findKeys, filter(`[{"term":{"username":"u"}}]`)},
 		"find agent keys": {find(agentkey.Query{Application: "apm"}), noKeys, "POST", findKeys, filter(`[{"term":{"metadata.application":"apm"}}]`)},
-		"find valid":      {find(agentkey.Query{Valid: true}), noKeys, "POST", findKeys, filter(`[{"term":{"invalidated":false}}]`)},
+		"find living":     {find(agentkey.Query{Alive: true}), noKeys, "POST", findKeys, filter(`[` + alive + `]`)},
 		"find expired":    {find(agentkey.Query{ExpiredNow: true}), noKeys, "POST", findKeys, filter(`[{"range":{"expiration":{"lte":"now"}}}]`)},
+		"find ending":     {find(agentkey.Query{ExpiresWithin: time.Hour}), noKeys, "POST", findKeys, filter(`[{"range":{"expiration":{"lte":"now+3600s"}}}]`)},
 		"find younger":    {find(agentkey.Query{CreatedWithin: 89500 * time.Millisecond}), noKeys, "POST", findKeys, filter(`[{"range":{"creation":{"gte":"now-90s"}}}]`)},
 		"find older":      {find(agentkey.Query{CreatedBefore: time.Minute}), noKeys, "POST", findKeys, filter(`[{"range":{"creation":{"lte":"now-60s"}}}]`)},
 		"find more": {
 			find(agentkey.Query{Name: "a", Page: 2}), noKeys, "POST", findKeys,
-			`{"query":{"bool":{"filter":[{"term":{"name":"a"}}]}},"size":1000,"sort":["creation"],"from":2000}`,
+			`{"query":{"bool":{"filter":[{"term":{"name":"a"}}]}},"size":1000,"sort":[{"creation":{"order":"desc"}}],"from":2000}`,
 		},
 		"find by everything": {
-			find(agentkey.Query{IDs: []string{"a"}, Name: "n", Username: "u", Application: "apm", Valid: true}), noKeys, "POST", findKeys,
-			filter(`[{"ids":{"values":["a"]}},{"term":{"name":"n"}},{"term":{"username":"u"}},{"term":{"metadata.application":"apm"}},{"term":{"invalidated":false}}]`),
+			find(agentkey.Query{IDs: []string{"a"}, Name: "n", Username: "u", Application: "apm", Alive: true}), noKeys, "POST", findKeys,
+			filter(`[{"ids":{"values":["a"]}},{"term":{"name":"n"}},{"term":{"username":"u"}},{"term":{"metadata.application":"apm"}},` + alive + `]`),
 		},
 	}
 	for name, test := range tests {

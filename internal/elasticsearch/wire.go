@@ -108,11 +108,16 @@ func toQuery(query agentkey.Query) map[string]any {
 	term("name", query.Name)
 	term("username", query.Username)
 	term("metadata.application", query.Application)
-	if query.Valid {
-		filter = append(filter, map[string]any{"term": map[string]any{"invalidated": false}})
+	if query.Alive {
+		filter = append(filter, map[string]any{"bool": map[string]any{"must_not": []map[string]any{
+			{"term": map[string]any{"invalidated": true}}, {"range": map[string]any{"expiration": map[string]any{"lte": "now"}}},
+		}}})
 	}
 	if query.ExpiredNow {
 		within("expiration", "lte", "now")
+	}
+	if query.ExpiresWithin > 0 {
+		within("expiration", "lte", fmt.Sprintf("now+%ds", seconds(query.ExpiresWithin)))
 	}
 	if query.CreatedWithin > 0 {
 		within("creation", "gte", ago(query.CreatedWithin))
@@ -121,7 +126,8 @@ func toQuery(query agentkey.Query) map[string]any {
 		within("creation", "lte", ago(query.CreatedBefore))
 	}
 	body := map[string]any{
-		"query": map[string]any{"bool": map[string]any{"filter": filter}}, "size": agentkey.PageSize, "sort": []string{"creation"},
+		"query": map[string]any{"bool": map[string]any{"filter": filter}}, "size": agentkey.PageSize,
+		"sort": []map[string]any{{"creation": map[string]any{"order": "desc"}}},
 	}
 	if query.Page > 0 {
 		body["from"] = query.Page * agentkey.PageSize
@@ -129,10 +135,10 @@ func toQuery(query agentkey.Query) map[string]any {
 	return body
 }
 
-// ago is date math, which knows no unit below the second.
-func ago(d time.Duration) string {
-	return fmt.Sprintf("now-%ds", int64(d.Round(time.Second).Seconds()))
-}
+func ago(d time.Duration) string { return fmt.Sprintf("now-%ds", seconds(d)) }
+
+// seconds rounds: date math knows no unit below.
+func seconds(d time.Duration) int64 { return int64(d.Round(time.Second).Seconds()) }
 
 // wireUpdate is the body of a change (contract B5). What is nil stays as it is; an empty role_descriptors would give the
 // key all privileges of its owner.

@@ -46,6 +46,9 @@ type Front struct {
 	// dated tells that the product sends a Date header.
 	dated bool
 
+	// acting is held while the product acts though nobody may wait for it any more.
+	acting sync.RWMutex
+
 	mu     sync.Mutex
 	log    []*Request
 	faults []*injected
@@ -88,6 +91,12 @@ func (f *Front) Inject(fault Fault) (remove func()) {
 		defer f.mu.Unlock()
 		f.faults = slices.DeleteFunc(f.faults, func(other *injected) bool { return other == entry })
 	}
+}
+
+// Settle waits until the product has done what it was asked to by clients that may have left.
+func (f *Front) Settle() {
+	f.acting.Lock()
+	f.acting.Unlock() //nolint:gocritic,staticcheck // To get there is all that is wanted.
 }
 
 // ServeHTTP implements http.Handler.
@@ -172,6 +181,8 @@ func (f *Front) act(r *http.Request, body []byte) *Answer {
 	request.Header.Del("Accept-Encoding")
 	request.Body = io.NopCloser(bytes.NewReader(body))
 	recorder := &recorder{answer: Answer{Status: http.StatusOK, Header: http.Header{}}}
+	f.acting.RLock()
+	defer f.acting.RUnlock()
 	f.product.ServeHTTP(recorder, request)
 	return &recorder.answer
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/elastic/terraform-provider-apm/internal/agentkey"
 	"github.com/elastic/terraform-provider-apm/internal/apierror"
@@ -73,10 +74,14 @@ func (c *Client) CreateAgentKey(ctx context.Context, spec agentkey.Spec) (agentk
 	}
 	created, reason := decodeCreated(answer, spec)
 	if reason != "" {
-		return agentkey.Created{}, &apierror.Error{
-			Product: product, Method: req.Method, URL: c.path, Status: answer.Status, Kind: apierror.ErrWrongAnswer,
+		failure := &apierror.Error{
+			Product: product, Method: req.Method, URL: answer.URL, Status: answer.Status, Kind: apierror.ErrWrongAnswer,
 			Reason: c.transport.Safe(reason), Undecided: true,
 		}
+		if strings.HasPrefix(answer.Header.Get("Content-Type"), "text/html") {
+			failure.Kind, failure.Reason = apierror.ErrWrongProduct, "a web page, not an answer of Kibana"
+		}
+		return agentkey.Created{}, failure
 	}
 	return created, nil
 }

@@ -124,7 +124,7 @@ func TestCreateAgentKey_isUndecidedWhenTheAnswerIsNotThatOfANewKey(t *testing.T)
 	const apiKey, encoded = "ui2lp2axTNmsyakw9tvNnw", "VnVhQ2ZHY0JDZGJrUW0tZTVhT3g6dWkybHAyYXhUTm1zeWFrdzl0dk5udw=="
 	tests := map[string]struct{ body, words string }{
 		"empty":              {"", "not the JSON"},
-		"a page":             {"<html>Welcome</html>", "content type is text/html"},
+		"a text":             {"Welcome", "content type is text/plain"},
 		"truncated":          {created[:len(created)-20], "not the JSON"},
 		"another document":   {`{"ok":true}`, "no agentKey.id"},
 		"null":               {`null`, "no agentKey.id"},
@@ -155,6 +155,14 @@ func TestCreateAgentKey_isUndecidedWhenTheAnswerIsNotThatOfANewKey(t *testing.T)
 				t.Error("a key is returned with an error")
 			}
 		})
+	}
+}
+
+func TestCreateAgentKey_recognisesAWebPage(t *testing.T) {
+	_, err := answering(t, 200, http.Header{"Content-Type": {"text/html; charset=utf-8"}}, "<html>Welcome</html>").CreateAgentKey(t.Context(), spec)
+	failure := transporttest.FailureOf(t, err, apierror.ErrWrongProduct)
+	if !failure.Undecided || !strings.HasPrefix(failure.URL, "http://127.0.0.1:") || !strings.Contains(err.Error(), "a web page, not an answer of Kibana") {
+		t.Errorf("undecided %t, %v", failure.Undecided, err)
 	}
 }
 

@@ -165,7 +165,7 @@ func TestAccProvider_passesOverADeadElasticsearchEndpoint(t *testing.T) {
 			t.Parallel()
 			w := acctest.New(t)
 			provider := w.ProviderConfig(w.BasicAuth(), nil)
-			endpoints := slices.Insert([]string{w.ElasticsearchURL()}, place, closedPort(t))
+			endpoints := slices.Insert([]string{w.ElasticsearchURL()}, place, closedPort)
 			provider["elasticsearch"] = map[string]any{"endpoints": endpoints}
 			core := w.Core(t, provider)
 			silent(t, core.Run(config("checkout")))

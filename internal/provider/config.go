@@ -70,6 +70,8 @@ type sideSettings struct {
 	urls       []*url.URL
 	credential credential.Credential
 	tls        transport.TLS
+	// tlsVariables are the environment variables that set options of tls, by the option.
+	tlsVariables map[string]string
 }
 
 // resolver collects what the configuration says and what is wrong with it.
@@ -103,8 +105,8 @@ func resolve(ctx context.Context, config tfsdk.Config, getenv func(string) strin
 	r.endpoints(&s, model.CloudID, kibana.Endpoint, elasticsearch.Endpoints)
 	s.kibana.credential = r.credential("kibana", kibana.sideModel, kibanaEnvironment)
 	s.elasticsearch.credential = r.credential("elasticsearch", elasticsearch.sideModel, elasticsearchEnvironment)
-	s.kibana.tls = r.tls("kibana", kibana.sideModel, kibanaEnvironment)
-	s.elasticsearch.tls = r.tls("elasticsearch", elasticsearch.sideModel, elasticsearchEnvironment)
+	s.kibana.tls, s.kibana.tlsVariables = r.tls("kibana", kibana.sideModel, kibanaEnvironment)
+	s.elasticsearch.tls, s.elasticsearch.tlsVariables = r.tls("elasticsearch", elasticsearch.sideModel, elasticsearchEnvironment)
 	if len(r.unknown) == 0 && !diags.HasError() {
 		r.share(&s)
 		r.warn(s)

@@ -47,6 +47,10 @@ func (r *resolver) credential(block string, model sideModel, env sideEnvironment
 		r.diags.AddAttributeError(at, "Conflicting credentials",
 			"There are "+strings.Join(kinds, " as well as ")+" for "+block+". Keep one of them, in the configuration or in the environment variables "+
 				strings.Join(variables(env), ", ")+".")
+	case hasScheme(bearerToken):
+		r.diags.AddAttributeError(at.AtName("bearer_token"), "Invalid bearer token", "Set the token alone, without the word before it.")
+	case hasScheme(apiKey):
+		r.diags.AddAttributeError(at.AtName("api_key"), "Invalid API key", "Set the encoded key alone, without the word before it.")
 	case bearerToken != "":
 		return credential.NewBearer(secret.New(bearerToken))
 	case apiKey != "":
@@ -69,13 +73,14 @@ func (r *resolver) credential(block string, model sideModel, env sideEnvironment
 	return credential.Credential{}
 }
 
-// tls returns the TLS settings of one side. Files are read later, by the client.
-func (r *resolver) tls(block string, model sideModel, env sideEnvironment) transport.TLS {
+// tls returns the TLS settings of one side, and which of them are from which environment variable. Files are read later, by
+// the client.
+func (r *resolver) tls(block string, model sideModel, env sideEnvironment) (transport.TLS, map[string]string) {
 	at := path.Root(block)
 	if !model.CAFile.IsNull() || !model.CAData.IsNull() || !model.CAFingerprint.IsNull() {
 		env.caFile, env.caFingerprint = "", ""
 	}
-	return transport.TLS{
+	settings := transport.TLS{
 		CAFile:        r.text(at.AtName("ca_file"), model.CAFile, env.caFile),
 		CAData:        r.text(at.AtName("ca_data"), model.CAData, ""),
 		CAFingerprint: r.text(at.AtName("ca_fingerprint"), model.CAFingerprint, env.caFingerprint),
@@ -85,6 +90,7 @@ func (r *resolver) tls(block string, model sideModel, env sideEnvironment) trans
 		KeyData:       secret.New(r.text(at.AtName("key_data"), model.KeyData, "")),
 		Insecure:      r.flag(at.AtName("insecure"), model.Insecure, env.insecure),
 	}
+	return settings, map[string]string{"ca_file": env.caFile, "ca_fingerprint": env.caFingerprint}
 }
 
 // share lets each side use the other's credentials when it has none of its own.
@@ -127,6 +133,12 @@ func isLoopback(endpoint *url.URL) bool {
 	host := endpoint.Hostname()
 	ip := net.ParseIP(host)
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || (ip != nil && ip.IsLoopback())
+}
+
+// hasScheme reports whether a whole Authorization header was given for what belongs into it.
+func hasScheme(text string) bool {
+	scheme, _, ok := strings.Cut(strings.TrimSpace(text), " ")
+	return ok && (strings.EqualFold(scheme, "ApiKey") || strings.EqualFold(scheme, "Bearer"))
 }
 
 func variables(env sideEnvironment) []string {

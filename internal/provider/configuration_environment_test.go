@@ -76,8 +76,8 @@ func TestAccProvider_isConfiguredByTheEnvironmentAlone(t *testing.T) {
 		"ELASTICSEARCH_API_KEY": {func(t *testing.T, w *acctest.World, variables map[string]string) {
 			variables["ELASTICSEARCH_API_KEY"] = apiKey(t, w, superuser(t, w), "manage_api_key").Encoded
 		}, basicUser, scheme("ApiKey")},
-		"several ELASTICSEARCH_ENDPOINTS": {func(t *testing.T, _ *acctest.World, variables map[string]string) {
-			variables["ELASTICSEARCH_ENDPOINTS"] = closedPort(t) + ", " + variables["ELASTICSEARCH_ENDPOINTS"]
+		"several ELASTICSEARCH_ENDPOINTS": {func(_ *testing.T, _ *acctest.World, variables map[string]string) {
+			variables["ELASTICSEARCH_ENDPOINTS"] = closedPort + ", " + variables["ELASTICSEARCH_ENDPOINTS"]
 		}, basicUser, basicUser},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -258,7 +258,7 @@ func TestProvider_refusesAnEnvironmentThatCannotWork(t *testing.T) {
 			attributes("endpoint", nil), nil, map[string]string{"ELASTIC_CLOUD_ID": cloud("cloud.example$es$kb?")}, "cloud_id", "Invalid Cloud ID", []string{"ELASTIC_CLOUD_ID", "sent elsewhere"},
 		},
 		"KIBANA_CA_CERTS": {
-			nil, nil, map[string]string{"KIBANA_CA_CERTS": "/nowhere/ca.pem"}, "kibana.ca_file", "Invalid TLS settings", []string{"/nowhere/ca.pem"},
+			nil, nil, map[string]string{"KIBANA_CA_CERTS": "/nowhere/ca.pem"}, "kibana.ca_file", "Invalid TLS settings", []string{"KIBANA_CA_CERTS", "/nowhere/ca.pem"},
 		},
 		"ELASTICSEARCH_CA_FINGERPRINT": {
 			nil, nil, map[string]string{"ELASTICSEARCH_CA_FINGERPRINT": "0a"}, "elasticsearch.ca_fingerprint", "Invalid TLS settings", []string{"64 hexadecimal digits"},

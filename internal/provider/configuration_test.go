@@ -114,6 +114,8 @@ func TestProvider_refusesWhatCannotWork(t *testing.T) {
 		"a user name alone":   {elasticsearch("username", "u"), "elasticsearch.password", "Missing password", []string{"ELASTICSEARCH_PASSWORD"}},
 		"a colon in the name": {kibana("username", "a:b"), "kibana.username", "Invalid user name", []string{"colon"}},
 		"nobody":              {kibana("username", nil, "password", nil), "kibana.username", "Missing credentials", []string{"username and password", "bearer_token", "KIBANA_USERNAME", "KIBANA_PASSWORD"}},
+		"a header as key":     {elasticsearch("api_key", "ApiKey c2VjcmV0OndvcmQ="), "elasticsearch.api_key", "Invalid API key", []string{"without the word"}},
+		"a header as token":   {elasticsearch("bearer_token", "Bearer s3cret-word"), "elasticsearch.bearer_token", "Invalid bearer token", []string{"without the word"}},
 		"a key not encoded":   {elasticsearch("api_key", "id:s3cret-word"), "elasticsearch.api_key", "Invalid API key", []string{"id:api_key", "encoded"}},
 		"a missing CA file":   {kibana("ca_file", missing), "kibana.ca_file", "Invalid TLS settings", []string{missing, "cannot be read"}},
 		"a CA file, no PEM":   {elasticsearch("ca_file", notPEM), "elasticsearch.ca_file", "Invalid TLS settings", []string{"-----BEGIN CERTIFICATE-----"}},

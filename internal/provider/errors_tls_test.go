@@ -91,21 +91,21 @@ func TestAccError_saysHowToTrustAPrivateAuthority(t *testing.T) {
 	t.Parallel()
 	a, other := newAuthority(t), newAuthority(t)
 	w := a.world(t)
-	remedy := []string{"ca_file, ca_data or ca_fingerprint in the kibana block"}
+	const remedy = "set ca_file, ca_data or ca_fingerprint in the kibana block"
 	for what, test := range map[string]struct {
 		settings map[string]any
 		texts    []string
 	}{
-		"nothing told":          {nil, []string{"certificate signed by unknown authority"}},
-		"another authority":     {attributes("ca_data", other.pem()), []string{"certificate signed by unknown authority"}},
-		"another's fingerprint": {attributes("ca_fingerprint", other.fingerprint()), []string{"ca_fingerprint"}},
+		"nothing told":          {nil, []string{"certificate signed by unknown authority", remedy}},
+		"another authority":     {attributes("ca_data", other.pem()), []string{"certificate signed by unknown authority", remedy}},
+		"another's fingerprint": {attributes("ca_fingerprint", other.fingerprint()), []string{"no certificate of the server has the configured ca_fingerprint", "Compare ca_fingerprint of the kibana block"}},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			kibana := w.BasicAuth()
 			maps.Copy(kibana, test.settings)
 			core := w.Core(t, w.ProviderConfig(kibana, attributes("ca_data", a.pem())))
-			refused(t, core.Run(config("checkout")), unableToCreate, append(append(test.texts, remedy...), w.KibanaURL(), "TLS failed")...)
+			refused(t, core.Run(config("checkout")), unableToCreate, append(test.texts, w.KibanaURL(), "TLS failed")...)
 		})
 	}
 	t.Cleanup(func() {
@@ -120,7 +120,7 @@ func TestAccError_saysThatTheServerSpeaksPlainHTTP(t *testing.T) {
 	w := acctest.New(t)
 	provider := w.ProviderConfig(nil, nil)
 	provider["kibana"] = with(w.BasicAuth(), "endpoint", strings.Replace(w.KibanaURL(), "http:", "https:", 1))
-	refused(t, w.Core(t, provider).Run(config("checkout")), unableToCreate, "TLS failed", "plain http", "correct endpoint")
+	refused(t, w.Core(t, provider).Run(config("checkout")), unableToCreate, "TLS failed", "speaks plain HTTP", "http or https of endpoint in the kibana block")
 }
 
 func TestAccError_saysThatTheServerSpeaksTLS(t *testing.T) {

@@ -165,6 +165,44 @@ func TestAccExpiresIn_thatCouldNotBeSetIsToldAndPutRightByTheNextApply(t *testin
 	lives(t, lifeOf(t, w, idOf(t, core)), 90*day)
 }
 
+// What cannot be given an end cannot be given a grace either, and must be possible to destroy all the same.
+func TestAccExpiresIn_thatCanNeverBeSetLeavesAKeyThatCanBeDestroyed(t *testing.T) {
+	t.Parallel()
+	w := acctest.New(t)
+	core := w.Core(t, nil)
+	inject(t, w.Stack.Elasticsearch, respond(400).On(toUpdate))
+	configuration := adding(config("checkout"), "expires_in", "90d", "revoke_after", "1h")
+	told(t, core.Run(configuration).Errors(), "expires_in", "APM agent key created without its end")
+	first := idOf(t, core)
+	told(t, core.Run(configuration).Errors(), "expires_in", "APM agent key created without its end")
+	onlyAlive(t, w, idOf(t, core))
+	if !isRevoked(t, w, first) {
+		t.Error("the first key is not revoked")
+	}
+	silent(t, core.Destroy())
+	onlyAlive(t, w)
+}
+
+func TestExpiresIn_overIsToldAsAskedFor(t *testing.T) {
+	t.Parallel()
+	for what, test := range map[string]struct {
+		more []any
+		text string
+	}{
+		"without a rotation": {nil, "as expires_in asks; rotate_after has a plan replace it before"},
+		"with a rotation":    {[]any{"rotate_after", "60d"}, "no plan was applied between rotate_after and then"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			w := acctest.New(t)
+			core := w.Core(t, nil)
+			id := create(t, core, adding(adding(config("checkout"), "expires_in", "90d"), test.more...))
+			w.Clock.Advance(91 * day)
+			warned(t, core.Refresh(), "APM agent key is gone", id, "expired at 2", test.text)
+		})
+	}
+}
+
 // Kibana has the provider wait for longer than the tolerance of an end.
 func TestExpiresIn_isCountedFromTheCreationHoweverLongItWasPutOff(t *testing.T) {
 	t.Parallel()

@@ -242,27 +242,27 @@ func killFault(t *testing.T, name string, after bool) {
 
 // surroundings are faults of the surroundings of a whole run.
 func surroundings() map[string]func(f *faultRun, provider map[string]any, product string) {
-	endpoint := func(url func(t *testing.T) string) func(*faultRun, map[string]any, string) {
-		return func(f *faultRun, provider map[string]any, product string) {
+	endpoint := func(url string) func(*faultRun, map[string]any, string) {
+		return func(_ *faultRun, provider map[string]any, product string) {
 			if product == "Kibana" {
-				provider["kibana"].(map[string]any)["endpoint"] = url(f.T)
+				provider["kibana"].(map[string]any)["endpoint"] = url
 				return
 			}
-			provider["elasticsearch"].(map[string]any)["endpoints"] = []string{url(f.T)}
+			provider["elasticsearch"].(map[string]any)["endpoints"] = []string{url}
 		}
 	}
 	return map[string]func(*faultRun, map[string]any, string){
 		"connection refused": endpoint(closedPort),
-		"DNS failure":        endpoint(func(*testing.T) string { return "http://elastic.invalid" }),
+		"DNS failure":        endpoint("http://elastic.invalid"),
 		"TLS failure": func(f *faultRun, provider map[string]any, product string) {
 			url := f.w.ElasticsearchURL()
 			if product == "Kibana" {
 				url = f.w.KibanaURL()
 			}
-			endpoint(func(*testing.T) string { return "https" + url[len("http"):] })(f, provider, product)
+			endpoint("https"+url[len("http"):])(f, provider, product)
 		},
 		"one of two Elasticsearch endpoints is dead": func(f *faultRun, provider map[string]any, _ string) {
-			provider["elasticsearch"].(map[string]any)["endpoints"] = []string{closedPort(f.T), f.w.ElasticsearchURL()}
+			provider["elasticsearch"].(map[string]any)["endpoints"] = []string{closedPort, f.w.ElasticsearchURL()}
 		},
 		"the server's clock is an hour ahead":  func(f *faultRun, _ map[string]any, _ string) { f.w.Clock.Skew(-time.Hour) },
 		"the server's clock is an hour behind": func(f *faultRun, _ map[string]any, _ string) { f.w.Clock.Skew(time.Hour) },

@@ -260,6 +260,17 @@ func TestAgentKey_refusesWhatElasticsearchWouldRefuse(t *testing.T) {
 	})
 }
 
+func TestAgentKey_refusesATimeoutOfNothing(t *testing.T) {
+	t.Parallel()
+	core := acctest.New(t).Core(t, nil)
+	for _, operation := range []string{"create", "read", "update", "delete"} {
+		for _, timeout := range []string{"0s", "-5m"} {
+			plan := core.Plan(adding(config("checkout"), "timeouts", map[string]any{operation: timeout}))
+			told(t, plan.Diagnostics, "timeouts."+operation, "Invalid timeout", "longer than nothing")
+		}
+	}
+}
+
 func TestAccAgentKey_manyAreManagedAtOnce(t *testing.T) {
 	t.Parallel()
 	w := acctest.New(t)

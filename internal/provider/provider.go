@@ -78,9 +78,9 @@ func (p *apmProvider) Resources(context.Context) []func() resource.Resource {
 // service builds the clients and the domain's service over them.
 func (p *apmProvider) service(s settings, resp *provider.ConfigureResponse) *agentkey.Service {
 	kibanaClient, err := kibana.New(p.transport(s.kibana, s), s.spaceID)
-	addOptionError(&resp.Diagnostics, "kibana", err)
+	addOptionError(&resp.Diagnostics, "kibana", s.kibana.tlsVariables, err)
 	manager, err := elasticsearch.New(p.transport(s.elasticsearch, s))
-	addOptionError(&resp.Diagnostics, "elasticsearch", err)
+	addOptionError(&resp.Diagnostics, "elasticsearch", s.elasticsearch.tlsVariables, err)
 	if resp.Diagnostics.HasError() {
 		return nil
 	}

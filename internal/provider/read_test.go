@@ -183,7 +183,7 @@ func TestAccAgentKey_aNewKeyThatCannotBeReadIsInTheStateAllTheSame(t *testing.T)
 		texts []string
 	}{
 		"refused":   {fakestack.Respond(403, jsonType, esError(403, "security_exception", "not for you")), []string{"HTTP 403", "not for you"}},
-		"not found": {purged(), []string{"may be of different deployments"}},
+		"not found": {purged(), []string{"That does not mean that it is gone", "both blocks name the same deployment"}},
 		"no answer": {fakestack.Respond(200, jsonType, `{}`), []string{"not a list of API keys"}},
 	} {
 		t.Run(what, func(t *testing.T) {

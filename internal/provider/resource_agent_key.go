@@ -168,7 +168,9 @@ func (r *agentKeyResource) Delete(ctx context.Context, req resource.DeleteReques
 	defer cancel()
 
 	grace, graceful := knownDuration(state.RevokeAfter)
-	if !graceful {
+	// A key whose end could not be set was tainted and handed to nobody, and the server may refuse a grace as well.
+	unfinished := !state.ExpiresIn.IsNull() && !state.Creation.IsNull() && state.Expiration.IsNull()
+	if !graceful || unfinished {
 		if err := keys.Revoke(ctx, state.ref()); err != nil {
 			addError(&resp.Diagnostics, "revoke", state.Name.ValueString(), err)
 		}
@@ -176,7 +178,7 @@ func (r *agentKeyResource) Delete(ctx context.Context, req resource.DeleteReques
 	}
 	end, err := keys.Retire(ctx, state.ref(), grace)
 	if err != nil {
-		addError(&resp.Diagnostics, "retire", state.Name.ValueString(), err)
+		addUnretired(&resp.Diagnostics, state, err)
 		return
 	}
 	addRetired(&resp.Diagnostics, state, end)

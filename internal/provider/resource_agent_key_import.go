@@ -3,7 +3,6 @@ package provider
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -31,12 +30,12 @@ func (r *agentKeyResource) ImportState(ctx context.Context, req resource.ImportS
 			" Only a live key that was created as an APM agent key can be imported, by its id or by its encoded form, base64 of id:api_key.")
 		return
 	case errors.As(err, &hidden):
-		resp.Diagnostics.AddError("Unable to import APM agent key", fmt.Sprintf("The key %s was not found among the keys that %s can see. "+
+		resp.Diagnostics.AddError("Unable to import APM agent key", describe("The key %s was not found among the keys that %s can see. "+
 			"It does not exist, or it belongs to somebody else: then use the owner's credentials, or credentials with the cluster privilege manage_api_key, in the elasticsearch block.",
 			hidden.Ref.ID, hidden.Identity))
 		return
 	case err != nil:
-		resp.Diagnostics.AddError("Unable to import APM agent key", explained(err))
+		resp.Diagnostics.AddError("Unable to import APM agent key", remedied(err))
 		return
 	}
 
@@ -49,7 +48,8 @@ func (r *agentKeyResource) ImportState(ctx context.Context, req resource.ImportS
 	set("encoded", secretValue(imported.Encoded))
 	if imported.Encoded.IsZero() {
 		resp.Diagnostics.AddWarning("Secret of the imported key is unknown",
-			fmt.Sprintf("The key %q was imported by its id. Its secret cannot be read back, so api_key and encoded stay null, and whatever takes them from this resource gets nothing. "+
-				"To have them, import by the encoded form, base64 of id:api_key, or let Terraform replace the key (-replace).", imported.Key.Name))
+			describe("The key %q was imported by its id. Its secret cannot be read back, so api_key and encoded stay null: whatever takes them from this resource gets nothing, "+
+				"and a template such as \"ApiKey ${...}\" fails. To have them, import by the encoded form, base64 of id:api_key, or replace the key with -replace, in the same run if need be.",
+				imported.Key.Name))
 	}
 }

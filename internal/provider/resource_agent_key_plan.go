@@ -21,8 +21,16 @@ const lifeLeftWarned = 10
 func (r *agentKeyResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
 	var config agentKeyModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
-	if !resp.Diagnostics.HasError() {
-		checkRotation(config, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	checkRotation(config, &resp.Diagnostics)
+	for operation, timeout := range map[string]func(context.Context, time.Duration) (time.Duration, diag.Diagnostics){
+		"create": config.Timeouts.Create, "read": config.Timeouts.Read, "update": config.Timeouts.Update, "delete": config.Timeouts.Delete,
+	} {
+		if d, diags := timeout(ctx, defaultReadTimeout); !diags.HasError() && d <= 0 {
+			resp.Diagnostics.AddAttributeError(path.Root("timeouts").AtName(operation), "Invalid timeout", "It must be longer than nothing, such as 5m.")
+		}
 	}
 }
 
@@ -42,6 +50,10 @@ func (r *agentKeyResource) ModifyPlan(ctx context.Context, req resource.ModifyPl
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	timeout, diags := state.Timeouts.Read(ctx, defaultReadTimeout)
+	resp.Diagnostics.Append(diags...)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
 	p := &planner{data: r.data, state: state, plan: plan, resp: resp}
 	switch {
 	case !exists:
@@ -81,7 +93,6 @@ func (p *planner) create() {
 // change decides between a replacement, a change in place, and nothing.
 func (p *planner) change(ctx context.Context) {
 	checkRotation(p.plan, &p.resp.Diagnostics)
-	p.requireOwner(ctx, p.plan.RevokeAfter)
 	if !p.plan.Name.Equal(p.state.Name) {
 		p.replace("name")
 	}
@@ -93,8 +104,10 @@ func (p *planner) change(ctx context.Context) {
 	p.changeExpiration(ctx)
 	p.rotate(ctx)
 	if len(p.resp.RequiresReplace) > 0 {
-		// What becomes of the old key is what its state says.
+		// What becomes of the old key is what its state says. The new one will be the caller's own.
 		p.requireOwner(ctx, p.state.RevokeAfter)
+	} else {
+		p.requireOwner(ctx, p.plan.RevokeAfter)
 	}
 }
 
@@ -145,17 +158,28 @@ func (p *planner) rotate(ctx context.Context) {
 	life, left := expiration.Sub(creation), expiration.Sub(now)
 	switch {
 	case rotates && !now.Before(creation.Add(rotateAfter)):
-		p.unknown(ctx, "creation")
-		p.replace("creation")
+		becomes := "The plan replaces it."
+		if p.removesGrace(ctx) {
+			becomes = "This plan removes revoke_after, which could not be honoured; the next one replaces the key."
+		} else {
+			p.unknown(ctx, "creation")
+			p.replace("creation")
+		}
 		p.resp.Diagnostics.AddWarning(about("APM agent key is due for rotation", p.state.ID.ValueString()),
-			fmt.Sprintf("The agent key %q with the id %s was created at %s, which is longer ago than rotate_after, %s. The plan replaces it.",
-				p.state.Name.ValueString(), p.state.ID.ValueString(), p.state.Creation.ValueString(), p.plan.RotateAfter.ValueString()))
+			describe("The agent key %q with the id %s was created at %s, which is longer ago than rotate_after, %s. %s",
+				p.state.Name.ValueString(), p.state.ID.ValueString(), p.state.Creation.ValueString(), p.plan.RotateAfter.ValueString(), becomes))
 	case p.plan.RotateAfter.IsNull() && !expiration.IsZero() && !p.expirationMoves() && left < life/lifeLeftWarned:
 		p.resp.Diagnostics.AddWarning(about("APM agent key expires soon", p.state.ID.ValueString()),
-			fmt.Sprintf("The agent key %q with the id %s expires at %s, and nothing replaces it before. "+
+			describe("The agent key %q with the id %s expires at %s, and nothing replaces it before. "+
 				"Set rotate_after, so that a plan before the end rotates it, or replace it now with -replace.",
 				p.state.Name.ValueString(), p.state.ID.ValueString(), p.state.Expiration.ValueString()))
 	}
+}
+
+// removesGrace reports whether the plan takes away a revoke_after that could not be honoured. What becomes of an old key is
+// what its state says, so a replacement has to wait until it is gone from there.
+func (p *planner) removesGrace(ctx context.Context) bool {
+	return !p.state.RevokeAfter.IsNull() && p.plan.RevokeAfter.IsNull() && !p.owned(ctx)
 }
 
 // expirationMoves reports whether the plan changes the end of the key.
@@ -196,7 +220,7 @@ func (p *planner) requireOwner(ctx context.Context, revokeAfter types.String) {
 		return
 	}
 	p.resp.Diagnostics.AddAttributeError(path.Root("revoke_after"), "Unable to honour revoke_after",
-		fmt.Sprintf("Only the owner of a key can set its end, and not with an API key. The agent key %q belongs to %s (realm %s), which the kibana credentials do not. "+
+		describe("Only the owner of a key can set its end, and not with an API key. The agent key %q belongs to %s (realm %s), and the kibana credentials are not that user's. "+
 			"Use the owner's user name and password, or bearer token, in the kibana block. To have the key revoked at once instead, remove revoke_after and apply that first.",
 			p.state.Name.ValueString(), p.state.Username.ValueString(), p.state.Realm.ValueString()))
 }

@@ -26,6 +26,16 @@ func endsInAnHour(t *testing.T, w *acctest.World, id string) {
 	}
 }
 
+// endsWith destroys the key of the state, and fails the test if that is told to anybody but the caller's own key.
+func endsWith(t *testing.T, w *acctest.World, core *acctest.Core) {
+	t.Helper()
+	id := idOf(t, core)
+	succeed(t, core.Destroy())
+	if key, err := w.Key(t.Context(), id); err != nil || (!key.Invalidated && key.Expiration.IsZero()) {
+		t.Errorf("the key %s lives on: %v", id, err)
+	}
+}
+
 func TestAccRevokeAfter_letsADestroyedKeyLiveOnAndSaysUntilWhen(t *testing.T) {
 	t.Parallel()
 	w := acctest.New(t)
@@ -121,6 +131,40 @@ func TestAccRevokeAfter_isRefusedInThePlanWhereItCannotBeHonoured(t *testing.T) 
 		if !isRevoked(t, w, id) {
 			t.Error("the key is not revoked")
 		}
+	})
+	t.Run("but not where the new key will be the caller's", func(t *testing.T) {
+		t.Parallel()
+		core := w.Core(t, nil)
+		id := create(t, core, config("checkout"))
+		core.SetProvider(w.ProviderConfig(superuser(t, w), nil))
+		plan := core.Plan(adding(config("basket"), "revoke_after", "1h"))
+		planned(t, plan, acctest.Replace)
+		silent(t, core.Apply(plan))
+		if !isRevoked(t, w, id) {
+			t.Error("the old key is not revoked")
+		}
+		endsWith(t, w, core)
+	})
+	t.Run("with a way out when the rotation is due", func(t *testing.T) {
+		t.Parallel()
+		core := w.Core(t, nil)
+		id := create(t, core, adding(configuration, "rotate_after", "1h"))
+		core.SetProvider(w.ProviderConfig(superuser(t, w), nil))
+		time.Sleep(1100 * time.Millisecond) // A real server's clock cannot be moved.
+		due := adding(config("checkout"), "rotate_after", "1s")
+		told(t, core.Plan(adding(due, "revoke_after", "1h")).Diagnostics.Errors(), "revoke_after", summary, "remove revoke_after and apply that first")
+
+		plan := core.Plan(due)
+		planned(t, plan, acctest.Update)
+		warned(t, plan.Diagnostics, "APM agent key is due for rotation", "removes revoke_after", "the next one replaces the key")
+		silent(t, core.Apply(plan))
+		plan = core.Plan(due)
+		planned(t, plan, acctest.Replace)
+		succeed(t, core.Apply(plan))
+		if !isRevoked(t, w, id) {
+			t.Error("the old key is not revoked")
+		}
+		endsWith(t, w, core)
 	})
 	t.Run("for a new key with an API key", func(t *testing.T) {
 		t.Parallel()

@@ -90,7 +90,7 @@ func isTLS(err error) bool {
 		hostname     x509.HostnameError
 		invalid      x509.CertificateInvalidError
 	)
-	return errors.Is(err, errFingerprint) || errors.Is(err, errNoHost) || errors.As(err, &verification) || errors.As(err, &record) ||
+	return errors.Is(err, ErrFingerprint) || errors.Is(err, errNoHost) || errors.As(err, &verification) || errors.As(err, &record) ||
 		errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &invalid) ||
 		(errors.As(err, &network) && (network.Op == remoteAlert || network.Op == localAlert))
 }

@@ -15,8 +15,8 @@ import (
 const (
 	firstPause = 500 * time.Millisecond
 	maxPause   = 30 * time.Second
-	// maxConnectionAttempts bounds tries of an address that does not answer: a wrong address must not look like a hang.
-	// What the server asks to wait for is bounded by the context's deadline alone.
+	// maxConnectionAttempts bounds tries of addresses that do not answer: a wrong one must not look like a hang. Each of
+	// them is tried at least once. What the server asks to wait for is bounded by the context's deadline alone.
 	maxConnectionAttempts = 4
 	// maxWait bounds the pauses of a request whose context has no deadline.
 	maxWait = 2 * time.Minute
@@ -37,7 +37,7 @@ func (c *Client) pause(
 	if ctx.Err() != nil || !mayPass(failure) || (repeat == OnlyUndelivered && !hadNoEffect(failure)) {
 		return 0, false
 	}
-	if failure.Status == 0 && attempt >= maxConnectionAttempts {
+	if failure.Status == 0 && attempt >= max(maxConnectionAttempts, len(c.config.URLs)) {
 		return 0, false
 	}
 	// Kept below the maximum as a float: as a duration it overflows after some thirty attempts.

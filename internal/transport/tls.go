@@ -17,10 +17,10 @@ import (
 	"github.com/elastic/terraform-provider-apm/internal/secret"
 )
 
-var (
-	errFingerprint = errors.New("no certificate of the server has the configured ca_fingerprint")
-	errNoHost      = errors.New("the name of the server is not known, so its certificate cannot be verified")
-)
+// ErrFingerprint refuses a server.
+var ErrFingerprint = errors.New("no certificate of the server has the configured ca_fingerprint")
+
+var errNoHost = errors.New("the name of the server is not known, so its certificate cannot be verified")
 
 // TLS says how a server is trusted and how the client shows itself. The zero value trusts the system's authorities.
 type TLS struct {
@@ -140,7 +140,7 @@ func pin(config *tls.Config, want []byte, hosts []string) {
 			}
 			return verify(state, certificate, hosts)
 		}
-		return errFingerprint
+		return ErrFingerprint
 	}
 }
 

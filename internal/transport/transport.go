@@ -63,6 +63,7 @@ const (
 // Answer is a whole answer.
 type Answer struct {
 	Sent   time.Time // when the request that it answers was sent, by the client's clock
+	URL    string    // scheme, host and path of that request
 	Status int
 	Header http.Header
 	Body   []byte
@@ -200,7 +201,7 @@ func (c *Client) attempt(req *http.Request, body []byte, repeat Repeat, attempt 
 	started := c.config.Clock.Now()
 	answer, err := c.exchange(send)
 	if answer != nil {
-		answer.Sent = started
+		answer.Sent, answer.URL = started, address(send.URL)
 	}
 	failure := c.judge(send, answer, err, connected)
 	c.log(send, answer, failure, attempt, c.config.Clock.Now().Sub(started))
