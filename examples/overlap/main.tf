@@ -1,7 +1,8 @@
 terraform {
   required_providers {
     apm = {
-      source = "elastic/apm"
+      source  = "elastic/apm"
+      version = "~> 0.1"
     }
   }
 }

@@ -49,7 +49,7 @@ func parse() flags {
 	flag.StringVar(&f.kibana, "kibana-address", "127.0.0.1:5601", "where Kibana listens; port 0 picks a free one")
 	flag.StringVar(&f.upstream, "elasticsearch-url", "", "a real Elasticsearch to put Kibana's route over, instead of one in memory; "+
 		"the password of its superuser is read from ELASTIC_PASSWORD")
-	flag.StringVar(&f.adminUsername, "admin-username", "elastic", "the superuser's name")
+	flag.StringVar(&f.adminUsername, "admin-username", "elastic", "the superuser's name; its password is that of ELASTIC_PASSWORD, in memory else a random one")
 	flag.StringVar(&f.password, "password", "", "the password of the user "+username+"; empty means a random one")
 	flag.DurationVar(&f.refreshWait, "refresh-wait", 0, "how long a change of a key takes, as the index refresh of a real server does")
 	flag.Parse()
@@ -59,9 +59,11 @@ func parse() flags {
 // run starts the stack, prints how to use it and waits for the context to end.
 func run(ctx context.Context, f flags, out io.Writer) error {
 	lines := &printer{out: out}
-	admin := os.Getenv("ELASTIC_PASSWORD")
+	// A password that was given may open more than this stack, so it is not repeated.
+	admin, told := os.Getenv("ELASTIC_PASSWORD"), "that of ELASTIC_PASSWORD"
 	if admin == "" {
 		admin = rand.Text()
+		told = admin
 	}
 	if f.password == "" {
 		f.password = rand.Text()
@@ -85,9 +87,10 @@ func run(ctx context.Context, f flags, out io.Writer) error {
 		where = "a proxy before a real one"
 	}
 	lines.print("# Elasticsearch (%s) and Kibana's agent-key route are running. Interrupt to end them.\n"+
+		"# Administrator: user %s, password %s\n"+
 		"# The user %s holds the least that creating and revoking agent keys takes.\n"+
 		"export ELASTICSEARCH_ENDPOINTS=%s\nexport KIBANA_ENDPOINT=%s\nexport KIBANA_USERNAME=%s\nexport KIBANA_PASSWORD='%s'\n",
-		where, username, stack.ElasticsearchURL(), stack.KibanaURL(), username, f.password)
+		where, f.adminUsername, told, username, stack.ElasticsearchURL(), stack.KibanaURL(), username, f.password)
 	<-ctx.Done()
 	return nil
 }
