@@ -26,7 +26,7 @@ type (
 // httpClient does not follow redirects: what the server itself answered is
 // what the cases are about.
 var httpClient = &http.Client{
-	Timeout:       30 * time.Second,
+	Timeout:       2 * time.Minute,
 	Transport:     &http.Transport{MaxIdleConnsPerHost: parallelCases},
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }

@@ -222,7 +222,7 @@ func TestFront_brokenBodies(t *testing.T) {
 func TestFront_slowBodyHasNoEnd(t *testing.T) {
 	stack := start(t, fakestack.Options{})
 	stack.Elasticsearch.Inject(fakestack.SlowBody())
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	got, err := send(ctx, http.MethodGet, stack.ElasticsearchURL()+"/_security/_authenticate", "")
 	if !errors.Is(err, context.DeadlineExceeded) || got.status != http.StatusOK || got.body == "" {

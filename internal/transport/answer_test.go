@@ -83,7 +83,7 @@ func TestDo_cutsAnAnswerThatNeverEnds(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 	})
-	_, err := post(t.Context(), t, newClient(t, transport.Config{RequestTimeout: 500 * time.Millisecond}, s.URL), transport.OnlyUndelivered)
+	_, err := post(t.Context(), t, newClient(t, transport.Config{RequestTimeout: 2 * time.Second}, s.URL), transport.OnlyUndelivered)
 	if failure := transporttest.FailureOf(t, err, apierror.ErrTimeout); !failure.Undecided || failure.Status != 0 {
 		t.Errorf("undecided %t, status %d", failure.Undecided, failure.Status)
 	}
@@ -92,7 +92,7 @@ func TestDo_cutsAnAnswerThatNeverEnds(t *testing.T) {
 
 func TestDo_triesASilentServerFourTimes(t *testing.T) {
 	s := newServer(t, func(_ http.ResponseWriter, r *http.Request, _ int) { <-r.Context().Done() })
-	_, err := post(t.Context(), t, newClient(t, transport.Config{RequestTimeout: 500 * time.Millisecond}, s.URL), transport.Repeatable)
+	_, err := post(t.Context(), t, newClient(t, transport.Config{RequestTimeout: 2 * time.Second}, s.URL), transport.Repeatable)
 	if failure := transporttest.FailureOf(t, err, apierror.ErrTimeout); !failure.Undecided {
 		t.Error("the request is not undecided although it arrived")
 	}

@@ -58,7 +58,7 @@ func (c *connections) count() (opened, open int) {
 // mustAllClose waits until the server has no connection any more.
 func (c *connections) mustAllClose(t *testing.T) {
 	t.Helper()
-	timeout := time.After(10 * time.Second)
+	timeout := time.After(time.Minute)
 	for {
 		if _, open := c.count(); open == 0 {
 			return

@@ -176,7 +176,7 @@ func TestDo_givesAnInterruptedCreateNoLongerThanTheRequestTimeout(t *testing.T) 
 		interrupt()
 		<-r.Context().Done()
 	})
-	_, err := post(ctx, t, newClient(t, transport.Config{RequestTimeout: 500 * time.Millisecond}, s.URL), transport.OnlyUndelivered)
+	_, err := post(ctx, t, newClient(t, transport.Config{RequestTimeout: 2 * time.Second}, s.URL), transport.OnlyUndelivered)
 	if failure := transporttest.FailureOf(t, err, apierror.ErrTimeout); !failure.Undecided {
 		t.Error("the request is not undecided although it arrived")
 	}

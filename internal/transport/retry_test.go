@@ -187,7 +187,7 @@ func TestDo_waitsNoLongerThanItsDeadline(t *testing.T) {
 		retryAfter string
 		requests   int
 	}{
-		"fits three times":      {10 * time.Second, "3", 4},
+		"fits three times":      {11 * time.Second, "3", 4},
 		"never fits":            {10 * time.Second, "30", 1},
 		"no deadline, fits":     {0, "50", 3},
 		"no deadline, too long": {0, "130", 1},
