@@ -1,8 +1,6 @@
 package provider_test
 
 import (
-	"context"
-	"sync"
 	"testing"
 	"time"
 
@@ -172,53 +170,4 @@ func TestAccRevokeAfter_isRefusedInThePlanWhereItCannotBeHonoured(t *testing.T) 
 		told(t, core.Plan(configuration).Diagnostics, "revoke_after", summary)
 		told(t, core.Plan(adding(config("checkout"), "expires_in", "1h")).Diagnostics, "expires_in", "Unable to honour expires_in")
 	})
-}
-
-// TestAccRotation_leavesNoMomentWithoutAWorkingKey asks the server with every key, every few milliseconds, through a
-// rotation in either order.
-func TestAccRotation_leavesNoMomentWithoutAWorkingKey(t *testing.T) {
-	t.Parallel()
-	for what, createFirst := range map[string]bool{"destroy first": false, "create first": true} {
-		t.Run(what, func(t *testing.T) {
-			t.Parallel()
-			w := acctest.New(t)
-			core := w.Core(t, nil)
-			core.CreateBeforeDestroy = createFirst
-			configuration := adding(config("checkout"), "expires_in", "90d", "revoke_after", "1h", "rotate_when_changed", map[string]string{"release": "1"})
-			create(t, core, configuration)
-			old := encodedOf(t, core)
-
-			watch := watchKey(w, old)
-			succeed(t, core.Run(adding(configuration, "rotate_when_changed", map[string]string{"release": "2"})))
-			asked, refusals := watch()
-			if asked < 3 || refusals > 0 {
-				t.Errorf("the old key was refused %d times of %d during the rotation", refusals, asked)
-			}
-			if !w.Authenticates(t.Context(), encodedOf(t, core)) || !w.Authenticates(t.Context(), old) {
-				t.Error("both keys should work during the grace period")
-			}
-		})
-	}
-}
-
-// watchKey asks again and again whether the key works, until the returned function is called, which tells how often it
-// was asked and how often refused.
-func watchKey(w *acctest.World, encoded string) (stop func() (asked, refused int)) {
-	ctx, cancel := context.WithCancel(context.Background())
-	var asked, refused int
-	var done sync.WaitGroup
-	done.Go(func() {
-		for ctx.Err() == nil {
-			asked++
-			if !w.Authenticates(context.Background(), encoded) {
-				refused++
-			}
-			time.Sleep(3 * time.Millisecond)
-		}
-	})
-	return func() (int, int) {
-		cancel()
-		done.Wait()
-		return asked, refused
-	}
 }
