@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"maps"
+	"net/http"
 	"slices"
 	"testing"
 
@@ -78,6 +79,67 @@ func TestAccAgentKey_hasAWholeLifeInEverySetUp(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Whom the elasticsearch block names may read and revoke every key, and can change none: what takes the owner goes by the
+// credentials of the kibana block, whose user Kibana makes the owner.
+func TestAccAgentKey_isChangedByItsCreatorWhoeverReadsIt(t *testing.T) {
+	t.Parallel()
+	w := acctest.New(t)
+	manager := apiKey(t, w, user(t, w, cluster("manage_api_key")), "manage_api_key")
+	core := w.Core(t, w.ProviderConfig(w.BasicAuth(), map[string]any{"api_key": manager.Encoded}))
+	seen := 0
+	// changed fails the test unless a change was sent since it was last called, and every one by the owner.
+	changed := func(what string) {
+		t.Helper()
+		changes := 0
+		for _, request := range w.Stack.Elasticsearch.Requests() {
+			if request.Method != http.MethodPut {
+				continue
+			}
+			changes++
+			if request.Scheme != "Basic" || request.Username != w.Username || request.Status != http.StatusOK {
+				t.Errorf("%s: a change was sent as %q by %q and answered %d", what, request.Scheme, request.Username, request.Status)
+			}
+		}
+		if changes == seen {
+			t.Errorf("%s: no change was sent", what)
+		}
+		seen = changes
+	}
+
+	id := create(t, core, adding(config("checkout"), "expires_in", "90d", "revoke_after", "1h"))
+	changed("the creation")
+	lives(t, lifeOf(t, w, id), 90*day)
+
+	ending := adding(config("checkout"), "expires_in", "30d", "revoke_after", "1h")
+	for _, step := range []struct {
+		what          string
+		configuration map[string]any
+	}{{"another end", ending}, {"other privileges", adding(ending, "privileges", []string{"event:write"})}} {
+		plan := core.Plan(step.configuration)
+		planned(t, plan, acctest.Update)
+		succeed(t, core.Apply(plan))
+		changed(step.what)
+		planned(t, core.Plan(step.configuration), acctest.NoOp)
+	}
+	allowed(t, w, encodedOf(t, core), map[string]bool{"event:write": true, "config_agent:read": false})
+	lives(t, lifeOf(t, w, id), 30*day)
+
+	// The answer is lost, and the key is found among those of the creator.
+	remove := inject(t, w.Stack.Kibana, fakestack.CloseWithoutAnswer().After().On(toCreate))
+	other := w.Core(t, w.ProviderConfig(w.BasicAuth(), map[string]any{"api_key": manager.Encoded}))
+	diagnostics := other.Run(config("basket"))
+	remove()
+	lost := slices.DeleteFunc(w.LiveKeys(t), func(live string) bool { return live == id })
+	if len(lost) != 1 {
+		t.Fatalf("%d keys were made by the create whose answer was lost", len(lost))
+	}
+	refused(t, diagnostics, "APM agent key may or may not have been created", lost[0], w.Username)
+
+	succeed(t, core.Destroy())
+	changed("the destruction")
+	endsInAnHour(t, w, id)
 }
 
 // bearer returns the attributes of a block for a token of the user.
