@@ -2,8 +2,11 @@ package provider_test
 
 import (
 	"maps"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/elastic/terraform-provider-apm/internal/acctest"
 	"github.com/elastic/terraform-provider-apm/internal/agentkey"
@@ -42,6 +45,14 @@ func lives(t *testing.T, got, want time.Duration) {
 	}
 }
 
+// replacedFor fails the test unless the plan gives this one reason for the replacement.
+func replacedFor(t *testing.T, plan *acctest.Plan, attribute string) {
+	t.Helper()
+	if want := tftypes.NewAttributePath().WithAttributeName(attribute).String(); !slices.Equal(plan.RequiresReplace, []string{want}) {
+		t.Errorf("the plan replaces the key for %v, not for %s alone", plan.RequiresReplace, want)
+	}
+}
+
 func TestAccExpiresIn_isCountedFromTheCreation(t *testing.T) {
 	t.Parallel()
 	w := acctest.New(t)
@@ -49,8 +60,13 @@ func TestAccExpiresIn_isCountedFromTheCreation(t *testing.T) {
 
 	succeed(t, core.Run(adding(config("checkout"), "expires_in", "90d")))
 	lives(t, lifeOf(t, w, idOf(t, core)), 90*day)
-	if core.State()["expiration"] == nil {
-		t.Error("the state does not tell the expiration")
+	key, err := w.Key(t.Context(), idOf(t, core))
+	if err != nil {
+		t.Fatalf("asking the server for the key: %s", err)
+	}
+	told, _ := core.State()["expiration"].(string)
+	if end, err := time.Parse(time.RFC3339, told); err != nil || !end.Equal(key.Expiration) {
+		t.Errorf("the key ends at %q in the state, and at %s on the server", told, key.Expiration)
 	}
 	planned(t, core.Plan(adding(config("checkout"), "expires_in", "90d")), acctest.NoOp)
 }
@@ -90,6 +106,42 @@ func TestAccExpiresIn_ofTheSameLengthInAnotherUnitChangesNothingOnTheServer(t *t
 	succeed(t, core.Run(adding(config("checkout"), "expires_in", "48h")))
 	if lifeOf(t, w, idOf(t, core)) != life {
 		t.Error("the end was moved")
+	}
+}
+
+// Only the owner can move an end.
+func TestAccExpiresIn_ofSomebodyElsesKeyIsChangedByReplacement(t *testing.T) {
+	t.Parallel()
+	for what, test := range map[string]struct {
+		life  string
+		want  time.Duration
+		moved string // by the owner, behind Terraform's back; "" for not at all
+		cause string
+	}{
+		"another length":             {"120d", 120 * day, "", "expires_in"},
+		"an end that somebody moved": {"90d", 90 * day, "10d", "expiration"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			w := acctest.New(t)
+			core := w.Core(t, nil)
+			old := create(t, core, adding(config("checkout"), "expires_in", "90d"))
+			if test.moved != "" {
+				update(t, w, old, map[string]any{"expiration": test.moved})
+			}
+			core.SetProvider(w.ProviderConfig(superuser(t, w), nil))
+
+			configuration := adding(config("checkout"), "expires_in", test.life)
+			plan := core.Plan(configuration)
+			planned(t, plan, acctest.Replace)
+			replacedFor(t, plan, test.cause)
+			succeed(t, core.Apply(plan))
+			if idOf(t, core) == old || !isRevoked(t, w, old) {
+				t.Error("the old key should be revoked and another be in the state")
+			}
+			lives(t, lifeOf(t, w, idOf(t, core)), test.want)
+			planned(t, core.Plan(configuration), acctest.NoOp)
+		})
 	}
 }
 

@@ -1,6 +1,8 @@
 package provider_test
 
 import (
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -163,6 +165,29 @@ func TestAccRevokeAfter_isRefusedInThePlanWhereItCannotBeHonoured(t *testing.T) 
 			t.Error("the old key is not revoked")
 		}
 		endsWith(t, w, core)
+	})
+	// Elastic's cloud says of such a key whose it is, and that may be the owner: it can change nothing all the same.
+	t.Run("for an existing key with an API key", func(t *testing.T) {
+		t.Parallel()
+		w := acctest.New(t)
+		core := w.Core(t, nil)
+		id := create(t, core, configuration)
+		realm, _ := core.State()["realm"].(string)
+		provider := w.ProviderConfig(map[string]any{"api_key": "essu_cloud"}, w.BasicAuth())
+		inject(t, w.Stack.Elasticsearch, fakestack.Respond(http.StatusOK, http.Header{"Content-Type": {"application/json"}, "X-Elastic-Product": {"Elasticsearch"}},
+			`{"username":"`+w.Username+`","authentication_realm":{"name":"`+realm+`"},"authentication_type":"api_key","api_key":{"id":"cloud","managed_by":"cloud"}}`).
+			On(func(r *http.Request) bool { return toAuthenticate(r) && strings.HasSuffix(r.Header.Get("Authorization"), "essu_cloud") }))
+		core.SetProvider(provider)
+		for what, plan := range map[string]*acctest.Plan{
+			"unchanged": core.Plan(configuration), "destroy": core.Plan(nil), "replace": core.Plan(config("basket")),
+		} {
+			t.Log(what)
+			told(t, plan.Diagnostics, "revoke_after", summary, "not with an API key")
+		}
+		onlyAlive(t, w, id)
+		if lifeOf(t, w, id) != 0 {
+			t.Error("the key has got an end")
+		}
 	})
 	t.Run("for a new key with an API key", func(t *testing.T) {
 		t.Parallel()
