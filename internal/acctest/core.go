@@ -177,6 +177,18 @@ func (c *Core) Refresh() Diagnostics {
 // Plan is terraform plan: refresh and plan. A nil config plans a destruction.
 func (c *Core) Plan(config map[string]any) *Plan {
 	c.t.Helper()
+	return c.planAfter(c.read, config)
+}
+
+// PlanWithoutRefresh is terraform plan -refresh=false.
+func (c *Core) PlanWithoutRefresh(config map[string]any) *Plan {
+	c.t.Helper()
+	return c.planAfter(func(context.Context, tfprotov6.ProviderServer) Diagnostics { return nil }, config)
+}
+
+// planAfter plans after a refresh.
+func (c *Core) planAfter(refresh func(context.Context, tfprotov6.ProviderServer) Diagnostics, config map[string]any) *Plan {
+	c.t.Helper()
 	server, diagnostics := c.start()
 	if len(diagnostics.Errors()) > 0 {
 		return &Plan{Diagnostics: diagnostics}
@@ -187,7 +199,7 @@ func (c *Core) Plan(config map[string]any) *Plan {
 	}
 	// A plan's refresh changes what is planned on, and reaches the state when the plan is applied.
 	kept, keptPrivate := c.state, c.private
-	diagnostics = append(diagnostics, c.read(c.Context, server)...)
+	diagnostics = append(diagnostics, refresh(c.Context, server)...)
 	prior, priorPrivate := c.state, c.private
 	c.state, c.private = kept, keptPrivate
 	if len(diagnostics.Errors()) > 0 {

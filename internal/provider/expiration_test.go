@@ -64,9 +64,9 @@ func TestAccExpiresIn_isCountedFromTheCreation(t *testing.T) {
 	if err != nil {
 		t.Fatalf("asking the server for the key: %s", err)
 	}
-	told, _ := core.State()["expiration"].(string)
-	if end, err := time.Parse(time.RFC3339, told); err != nil || !end.Equal(key.Expiration) {
-		t.Errorf("the key ends at %q in the state, and at %s on the server", told, key.Expiration)
+	stated, _ := core.State()["expiration"].(string)
+	if end, err := time.Parse(time.RFC3339, stated); err != nil || !end.Equal(key.Expiration) {
+		t.Errorf("the key ends at %q in the state, and at %s on the server", stated, key.Expiration)
 	}
 	planned(t, core.Plan(adding(config("checkout"), "expires_in", "90d")), acctest.NoOp)
 }

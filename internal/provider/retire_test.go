@@ -176,7 +176,9 @@ func TestAccRevokeAfter_isRefusedInThePlanWhereItCannotBeHonoured(t *testing.T) 
 		provider := w.ProviderConfig(map[string]any{"api_key": "essu_cloud"}, w.BasicAuth())
 		inject(t, w.Stack.Elasticsearch, fakestack.Respond(http.StatusOK, http.Header{"Content-Type": {"application/json"}, "X-Elastic-Product": {"Elasticsearch"}},
 			`{"username":"`+w.Username+`","authentication_realm":{"name":"`+realm+`"},"authentication_type":"api_key","api_key":{"id":"cloud","managed_by":"cloud"}}`).
-			On(func(r *http.Request) bool { return toAuthenticate(r) && strings.HasSuffix(r.Header.Get("Authorization"), "essu_cloud") }))
+			On(func(r *http.Request) bool {
+				return toAuthenticate(r) && strings.HasSuffix(r.Header.Get("Authorization"), "essu_cloud")
+			}))
 		core.SetProvider(provider)
 		for what, plan := range map[string]*acctest.Plan{
 			"unchanged": core.Plan(configuration), "destroy": core.Plan(nil), "replace": core.Plan(config("basket")),

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/elastic/terraform-provider-apm/internal/acctest"
 )
 
@@ -28,6 +30,62 @@ func TestRotateAfter_replacesTheKeyOnceWhenItIsDue(t *testing.T) {
 		t.Error("the old key is not revoked")
 	}
 	planned(t, core.Plan(configuration), acctest.NoOp)
+}
+
+func TestRotateAfter_isAllThatAPlanShowsWhenNothingButTimeHasPassed(t *testing.T) {
+	t.Parallel()
+	w := acctest.New(t)
+	core := w.Core(t, nil)
+	configuration := adding(config("checkout"), "expires_in", "90d", "rotate_after", "60d", "revoke_after", "1h",
+		"rotate_when_changed", map[string]string{"release": "1"}, "timeouts", map[string]any{"create": "2m"})
+	create(t, core, configuration)
+	before := core.State()
+	w.Clock.Advance(61 * day)
+
+	plan := core.Plan(configuration)
+	planned(t, plan, acctest.Replace)
+	replacedFor(t, plan, "creation")
+	for name := range configuration {
+		if diff := cmp.Diff(before[name], plan.Planned[name]); diff != "" {
+			t.Errorf("the plan changes %s (-before +planned):\n%s", name, diff)
+		}
+	}
+}
+
+// TestAccPlan_withoutARefreshDecidesNothingAboutTime is about -refresh=false: Terraform plans so while it applies, too, and
+// the two cannot be told apart.
+func TestAccPlan_withoutARefreshDecidesNothingAboutTime(t *testing.T) {
+	t.Parallel()
+	w := acctest.New(t)
+	core := w.Core(t, nil)
+	create(t, core, config("checkout"))
+	time.Sleep(1100 * time.Millisecond) // A real server's clock cannot be moved.
+	due := adding(config("checkout"), "rotate_after", "1s")
+	w.Sent()
+	plan := core.PlanWithoutRefresh(due)
+	planned(t, plan, acctest.Update)
+	silent(t, plan.Diagnostics)
+	succeed(t, core.Apply(plan))
+	planned(t, core.PlanWithoutRefresh(due), acctest.NoOp)
+	if sent := w.Sent(); len(sent) > 0 {
+		t.Errorf("requests were sent: %v", sent)
+	}
+	planned(t, core.Plan(due), acctest.Replace)
+}
+
+func TestPlan_withoutARefreshTakesNoKeyForExpired(t *testing.T) {
+	t.Parallel()
+	w := acctest.New(t)
+	core := w.Core(t, nil)
+	configuration := adding(config("checkout"), "expires_in", "10d")
+	create(t, core, configuration)
+	for _, wait := range []time.Duration{9*day + time.Hour, day} {
+		w.Clock.Advance(wait)
+		plan := core.PlanWithoutRefresh(configuration)
+		planned(t, plan, acctest.NoOp)
+		silent(t, plan.Diagnostics)
+	}
+	planned(t, core.Plan(configuration), acctest.Create)
 }
 
 func TestAccRotateAfter_replacesTheKeyOnceWhenItIsDue(t *testing.T) {
@@ -82,6 +140,32 @@ func TestAccRotateAfter_mustLieBeforeExpiresIn(t *testing.T) {
 		told(t, plan.Diagnostics, "rotate_after", "Rotation after the end", rotateAfter, "90d")
 	}
 	planned(t, core.Plan(adding(config("checkout"), "expires_in", "90d", "rotate_after", "89d")), acctest.Create)
+}
+
+func TestAccRotateAfter_mustLieBeforeAnEndThatIsKnownOnApplyOnly(t *testing.T) {
+	t.Parallel()
+	for what, exists := range map[string]bool{"of a new key": false, "of an existing key": true} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			w := acctest.New(t)
+			core := w.Core(t, nil)
+			configuration := adding(config("checkout"), "expires_in", "90d", "rotate_after", "60d")
+			action := acctest.Create
+			if exists {
+				create(t, core, configuration)
+				action = acctest.Update
+			}
+			live := w.LiveKeys(t)
+			plan := core.Plan(adding(configuration, "expires_in", acctest.Unknown))
+			planned(t, plan, action)
+			diagnostics := core.ApplyResolved(plan, adding(configuration, "expires_in", "30d"))
+			told(t, diagnostics, "rotate_after", "Rotation after the end", "60d", "30d")
+			onlyAlive(t, w, live...)
+			if exists {
+				lives(t, lifeOf(t, w, live[0]), 90*day)
+			}
+		})
+	}
 }
 
 func TestPlan_madeBeforeTheRotationIsDueDoesNotRotateWhenAppliedLater(t *testing.T) {
