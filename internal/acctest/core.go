@@ -186,37 +186,6 @@ func (c *Core) PlanWithoutRefresh(config map[string]any) *Plan {
 	return c.planAfter(func(context.Context, tfprotov6.ProviderServer) Diagnostics { return nil }, config)
 }
 
-// planAfter plans after a refresh.
-func (c *Core) planAfter(refresh func(context.Context, tfprotov6.ProviderServer) Diagnostics, config map[string]any) *Plan {
-	c.t.Helper()
-	server, diagnostics := c.start()
-	if len(diagnostics.Errors()) > 0 {
-		return &Plan{Diagnostics: diagnostics}
-	}
-	diagnostics = append(diagnostics, c.validate(server, config)...)
-	if len(diagnostics.Errors()) > 0 {
-		return &Plan{Diagnostics: diagnostics}
-	}
-	// A plan's refresh changes what is planned on, and reaches the state when the plan is applied.
-	kept, keptPrivate := c.state, c.private
-	diagnostics = append(diagnostics, refresh(c.Context, server)...)
-	prior, priorPrivate := c.state, c.private
-	c.state, c.private = kept, keptPrivate
-	if len(diagnostics.Errors()) > 0 {
-		return &Plan{Diagnostics: diagnostics}
-	}
-	if !c.tainted || config == nil || c.decode(prior) == nil {
-		plan := c.plan(server, config, prior, priorPrivate)
-		plan.Diagnostics = append(diagnostics, plan.Diagnostics...)
-		return plan
-	}
-	replacement := c.plan(server, config, nil, nil)
-	return &Plan{
-		Action: Replace, Diagnostics: append(diagnostics, replacement.Diagnostics...), Planned: replacement.Planned,
-		replacement: replacement, prior: prior, priorPrivate: priorPrivate,
-	}
-}
-
 // Apply is terraform apply of a saved plan.
 func (c *Core) Apply(plan *Plan) Diagnostics { return c.ApplyContext(c.Context, plan) }
 
@@ -298,6 +267,37 @@ func (c *Core) Import(id string) Diagnostics {
 		c.state, c.private = kept, keptPrivate
 	}
 	return diagnostics
+}
+
+// planAfter plans after a refresh.
+func (c *Core) planAfter(refresh func(context.Context, tfprotov6.ProviderServer) Diagnostics, config map[string]any) *Plan {
+	c.t.Helper()
+	server, diagnostics := c.start()
+	if len(diagnostics.Errors()) > 0 {
+		return &Plan{Diagnostics: diagnostics}
+	}
+	diagnostics = append(diagnostics, c.validate(server, config)...)
+	if len(diagnostics.Errors()) > 0 {
+		return &Plan{Diagnostics: diagnostics}
+	}
+	// A plan's refresh changes what is planned on, and reaches the state when the plan is applied.
+	kept, keptPrivate := c.state, c.private
+	diagnostics = append(diagnostics, refresh(c.Context, server)...)
+	prior, priorPrivate := c.state, c.private
+	c.state, c.private = kept, keptPrivate
+	if len(diagnostics.Errors()) > 0 {
+		return &Plan{Diagnostics: diagnostics}
+	}
+	if !c.tainted || config == nil || c.decode(prior) == nil {
+		plan := c.plan(server, config, prior, priorPrivate)
+		plan.Diagnostics = append(diagnostics, plan.Diagnostics...)
+		return plan
+	}
+	replacement := c.plan(server, config, nil, nil)
+	return &Plan{
+		Action: Replace, Diagnostics: append(diagnostics, replacement.Diagnostics...), Planned: replacement.Planned,
+		replacement: replacement, prior: prior, priorPrivate: priorPrivate,
+	}
 }
 
 // replace destroys and creates, in the order that the lifecycle asks for.

@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/elastic/terraform-provider-apm/internal/acctest"
 )
 
-// TestAccTerraform_commandsBehaveWithAllArgumentsSet takes one key through -refresh-only, moved, -replace, removed,
-// import, plan -generate-config-out and destroy, with the real terraform.
+// TestAccTerraform_commandsBehaveWithAllArgumentsSet takes one key through -refresh-only, -refresh=false, moved, -replace,
+// removed, import, plan -generate-config-out and destroy, with the real terraform.
 func TestAccTerraform_commandsBehaveWithAllArgumentsSet(t *testing.T) {
 	t.Parallel()
 	w := acctest.New(t)
@@ -53,6 +54,18 @@ resource "apm_agent_key" %q {
 	c.must("refresh-only", "plan", "-input=false", "-no-color", "-refresh-only")
 	if !strings.Contains(c.read("refresh-only.out"), "Your infrastructure still matches the configuration") {
 		t.Errorf("-refresh-only finds changes:\n%s", c.read("refresh-only.out"))
+	}
+
+	// By now the key is older than a second, which -refresh=false does not look at.
+	time.Sleep(1100 * time.Millisecond)
+	c.write("main.tf", source+strings.Replace(key("checkout"), `"60d"`, `"1s"`, 1))
+	for refresh, rotates := range map[string]bool{"-refresh=false": false, "-refresh=true": true} {
+		c.must(refresh, "plan", "-input=false", "-no-color", refresh)
+		for _, text := range []string{"must be replaced", "due for rotation"} {
+			if strings.Contains(c.read(refresh+".out"), text) != rotates {
+				t.Errorf("%s: that the plan says %q should be %t:\n%s", refresh, text, rotates, c.read(refresh+".out"))
+			}
+		}
 	}
 
 	c.write("main.tf", source+key("basket")+"\nmoved {\n  from = apm_agent_key.checkout\n  to   = apm_agent_key.basket\n}\n")
