@@ -305,25 +305,58 @@ func TestAccAgentKey_requestsEndWhenTheRequestTimeoutIsOver(t *testing.T) {
 	id := create(t, core, config("checkout"))
 
 	provider := w.ProviderConfig(w.BasicAuth(), nil)
-	provider["request_timeout"] = "1s"
+	// A request to a server under load may take a second or two to arrive at all.
+	provider["request_timeout"] = "3s"
 	core.SetProvider(provider)
 	remove := inject(t, w.Stack.Elasticsearch, fakestack.Hang().On(toQuery))
 	w.Sent()
 	started := time.Now()
 	told(t, core.Refresh(), "", "Unable to read APM agent key", "timed out", "raise request_timeout of the provider")
-	// With the default of 30 seconds the first request alone takes as long.
-	if took := time.Since(started); took < time.Second || took > 30*time.Second {
+	// With the default of 30 seconds four requests take two minutes.
+	if took := time.Since(started); took < 3*time.Second || took > time.Minute {
 		t.Errorf("the refresh took %s", took)
 	}
-	if sent := len(w.Sent()); sent != 4 {
+	if sent := len(w.Sent()); sent < 2 || sent > 4 {
 		t.Errorf("the read was sent %d times", sent)
 	}
 
-	// A server under load may take longer than the second.
 	remove()
 	core.SetProvider(w.ProviderConfig(w.BasicAuth(), nil))
 	silent(t, core.Refresh())
 	if idOf(t, core) != id {
 		t.Error("the key has left the state")
 	}
+}
+
+// An interrupt that comes while Kibana makes a key must neither lose its secret nor leave it without the end that it is to
+// have: nobody would come back for it.
+func TestAccAgentKey_anInterruptDoesNotCutACreationThatIsUnderWay(t *testing.T) {
+	t.Parallel()
+	w := acctest.New(t)
+	core := w.Core(t, nil)
+	configuration := adding(config("checkout"), "expires_in", "90d")
+	plan := core.Plan(configuration)
+	planned(t, plan, acctest.Create)
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	inject(t, w.Stack.Kibana, fakestack.Hook(func(*http.Request) { interrupt() }).On(toCreate))
+
+	silent(t, core.ApplyContext(ctx, plan))
+	if ctx.Err() == nil {
+		t.Fatal("the creation was not interrupted")
+	}
+	id := idOf(t, core)
+	onlyAlive(t, w, id)
+	lives(t, lifeOf(t, w, id), 90*day)
+	if !w.Authenticates(t.Context(), encodedOf(t, core)) {
+		t.Error("the key does not authenticate")
+	}
+	state := core.State()
+	for _, fact := range []string{"creation", "expiration", "username", "realm"} {
+		if state[fact] == nil {
+			t.Errorf("the state does not tell %s", fact)
+		}
+	}
+	// Terraform replaces a key whose creation has ended with an error.
+	planned(t, core.Plan(configuration), acctest.NoOp)
 }
