@@ -207,6 +207,48 @@ func TestAccError_saysThatNobodyListens(t *testing.T) {
 	onlyAlive(t, w, id)
 }
 
+func TestAccError_namesTheVariableOfAWrongAddress(t *testing.T) {
+	t.Parallel()
+	w := acctest.New(t)
+	variables := stackVariables(w)
+	variables["KIBANA_ENDPOINT"] = closedPort
+	core := w.CoreWithEnvironment(t, map[string]any{}, variables)
+	refused(t, core.Run(config("checkout")), unableToCreate, closedPort, "Check endpoint in the kibana block, or KIBANA_ENDPOINT (host, port, and http or https)")
+
+	core = w.CoreWithEnvironment(t, map[string]any{}, stackVariables(w))
+	id := create(t, core, config("checkout"))
+	core.SetProvider(map[string]any{"elasticsearch": attributes("endpoints", []string{closedPort})})
+	refused(t, core.Refresh(), "Unable to read APM agent key", closedPort, "Check endpoints in the elasticsearch block, or ELASTICSEARCH_ENDPOINTS")
+	onlyAlive(t, w, id)
+}
+
+// Kibana and Elasticsearch hang up on who speaks plain HTTP to their port for https; proxies answer 400.
+func TestAccError_saysToWriteHTTPSWhereTheServerSpeaksIt(t *testing.T) {
+	t.Parallel()
+	for what, fault := range map[string]fakestack.Fault{
+		"it hangs up": fakestack.CloseWithoutAnswer(),
+		"it answers 400": fakestack.Respond(400, http.Header{"Content-Type": {"text/html"}},
+			"<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head></html>"),
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			w := acctest.New(t)
+			core := w.Core(t, nil)
+			id := create(t, core, config("checkout"))
+			inject(t, w.Stack.Elasticsearch, fault)
+			refused(t, core.Refresh(), "Unable to read APM agent key", "write https:// in endpoints in the elasticsearch block, or ELASTICSEARCH_ENDPOINTS")
+			onlyAlive(t, w, id)
+
+			inject(t, w.Stack.Kibana, fault)
+			diagnostics := w.Core(t, nil).Run(config("basket"))
+			if len(diagnostics.Errors()) != 1 {
+				t.Fatalf("not one error:\n%s", diagnostics)
+			}
+			mention(t, diagnostics, "If the server speaks https, write https:// in endpoint in the kibana block, or KIBANA_ENDPOINT")
+		})
+	}
+}
+
 func TestAccError_cannotForgeTheTerminalsOutput(t *testing.T) {
 	t.Parallel()
 	w := acctest.New(t)

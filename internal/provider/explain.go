@@ -127,15 +127,20 @@ func advice(failure *apierror.Error) string {
 		}
 		return "Elasticsearch knows no such route. Check " + where + "."
 	case apierror.ErrWrongProduct, apierror.ErrRedirect:
-		return fmt.Sprintf("Check %s: it must be the address of %s itself, not of another product, a login page or a proxy's front page.", where, failure.Product)
+		advice := fmt.Sprintf("Check %s: it must be the address of %s itself, not of another product, a login page or a proxy's front page.", where, failure.Product)
+		// So proxies answer who speaks plain HTTP to their port for https.
+		if failure.Status == 400 && strings.HasPrefix(failure.Reason, "not an answer of") {
+			advice += httpsAdvice(failure, where)
+		}
+		return advice
 	case apierror.ErrUnreachable:
 		return fmt.Sprintf("Check %s (host, port, and http or https), and that it can be reached from where Terraform runs.", where)
 	case apierror.ErrTLS:
 		return tlsAdvice(failure, block, where)
 	case apierror.ErrDisconnected, apierror.ErrRateLimited, apierror.ErrUnavailable, apierror.ErrNotReady:
 		advice := fmt.Sprintf("This may pass: apply again later, and look at %s's health and at the proxies before it if it does not.", failure.Product)
-		if errors.Is(failure, apierror.ErrDisconnected) && strings.HasPrefix(failure.URL, "http://") {
-			advice += fmt.Sprintf(" If the server speaks https, write https:// in %s.", where)
+		if errors.Is(failure, apierror.ErrDisconnected) {
+			advice += httpsAdvice(failure, where)
 		}
 		return advice
 	case apierror.ErrTimeout:
@@ -148,6 +153,14 @@ func advice(failure *apierror.Error) string {
 		}
 	}
 	return fmt.Sprintf("Check %s, the proxies before it, and the logs of %s.", where, failure.Product)
+}
+
+// httpsAdvice is for what a server that speaks https does to a request over plain HTTP.
+func httpsAdvice(failure *apierror.Error, where string) string {
+	if !strings.HasPrefix(failure.URL, "http://") {
+		return ""
+	}
+	return fmt.Sprintf(" If the server speaks https, write https:// in %s.", where)
 }
 
 // tlsAdvice goes by what is wrong with the server's certificate.
