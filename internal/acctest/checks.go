@@ -4,10 +4,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	tfjson "github.com/hashicorp/terraform-json"
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
+
+	"github.com/elastic/terraform-provider-apm/internal/agentkey"
 )
 
 // stateCheck is a function that is a statecheck.StateCheck.
@@ -50,8 +53,34 @@ func (w *World) ExpectWorkingKey(address string) statecheck.StateCheck {
 				address, key.Username, key.Realm, text("username"), text("realm"))
 		case !slices.Equal(sorted(key.Privileges), sorted(privileges)):
 			return fmt.Errorf("%s: the key has %v on the server and %v in the state", address, key.Privileges, privileges)
+		case !key.Expiration.Equal(parsed(text("expiration"))):
+			return fmt.Errorf("%s: the key ends at %s on the server and at %q in the state", address, key.Expiration, text("expiration"))
 		case !w.Authenticates(ctx, text("encoded")):
 			return fmt.Errorf("%s: the key does not authenticate", address)
+		}
+		return nil
+	})
+}
+
+// ExpectLife checks how long the key at the address lives on the server, from its creation to its end, 0 for ever. It may
+// be off by the tolerance that the provider promises.
+func (w *World) ExpectLife(address string, want time.Duration) statecheck.StateCheck {
+	return stateCheck(func(ctx context.Context, state *tfjson.State) error {
+		resource, err := find(state, address)
+		if err != nil {
+			return err
+		}
+		id, _ := resource.AttributeValues["id"].(string)
+		key, err := w.Key(ctx, id)
+		if err != nil {
+			return fmt.Errorf("%s: asking the server for the key: %w", address, err)
+		}
+		var life time.Duration
+		if !key.Expiration.IsZero() {
+			life = key.Expiration.Sub(key.Creation)
+		}
+		if (life - want).Abs() > agentkey.EndTolerance {
+			return fmt.Errorf("%s: the key lives for %s on the server instead of %s", address, life, want)
 		}
 		return nil
 	})
@@ -87,6 +116,12 @@ func find(state *tfjson.State, address string) (*tfjson.StateResource, error) {
 		}
 	}
 	return nil, fmt.Errorf("%s is not in the state", address)
+}
+
+// parsed returns a time of the state, zero for none.
+func parsed(text string) time.Time {
+	at, _ := time.Parse(time.RFC3339, text)
+	return at
 }
 
 func toSlice(value any) []any {

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"strings"
 	"testing"
+	"time"
 
 	tfjson "github.com/hashicorp/terraform-json"
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
@@ -50,7 +51,7 @@ func TestExpectWorkingKey_findsEveryDifferenceBetweenStateAndServer(t *testing.T
 	_, other := created(t)
 	for name, value := range map[string]any{
 		"id": "none", "name": "other", "username": "other", "realm": "other", "privileges": []any{"config_agent:read"},
-		"encoded": other["encoded"],
+		"encoded": other["encoded"], "expiration": "2030-01-01T00:00:00.000Z",
 	} {
 		changed := maps.Clone(attributes)
 		changed[name] = value
@@ -73,6 +74,29 @@ func TestExpectWorkingKey_findsEveryDifferenceBetweenStateAndServer(t *testing.T
 	}
 	if err := check(t, w.ExpectWorkingKey(address), attributes); err == nil || !strings.Contains(err.Error(), "revoked") {
 		t.Errorf("a revoked key is not found: %v", err)
+	}
+}
+
+func TestExpectLife_measuresTheLifeOnTheServer(t *testing.T) {
+	t.Parallel()
+	w := acctest.New(t)
+	for life, want := range map[string]time.Duration{"": 0, "30m": 30 * time.Minute} {
+		core := w.Core(t, nil)
+		config := keyConfig("checkout")
+		if life != "" {
+			config["expires_in"] = life
+		}
+		if errs := core.Run(config).Errors(); len(errs) > 0 {
+			t.Fatalf("creating a key: %s", errs)
+		}
+		for _, expected := range []time.Duration{0, 30 * time.Minute, 35 * time.Minute} {
+			if err := check(t, w.ExpectLife(address, expected), core.State()); (err == nil) != (expected == want) {
+				t.Errorf("with a life of %s, %s expected: %v", want, expected, err)
+			}
+		}
+	}
+	if check(t, w.ExpectLife(address, 0), nil) == nil {
+		t.Error("a missing resource is not found")
 	}
 }
 

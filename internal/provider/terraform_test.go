@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-testing/compare"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -101,6 +102,48 @@ func TestAccTerraform_tellsTheWholeStory(t *testing.T) {
 				Config:            w.Config(""),
 				ConfigStateChecks: []statecheck.StateCheck{w.ExpectLiveKeys(0)},
 			},
+		},
+	})
+}
+
+// What can be changed in place must keep the secret, or every agent would have to be told of a new one.
+func TestAccTerraform_changesInPlaceWhatItCanAndReplacesTheRest(t *testing.T) {
+	t.Parallel()
+	w := acctest.New(t)
+	key := func(privileges, life, release string) string {
+		return w.Config(fmt.Sprintf(`
+resource "apm_agent_key" "checkout" {
+  name                = "checkout"
+  privileges          = [%s]
+  expires_in          = %q
+  rotate_when_changed = { release = %q }
+}
+`, privileges, life, release))
+	}
+	const less, both = `"event:write"`, `"event:write", "config_agent:read"`
+	same, another := statecheck.CompareValue(compare.ValuesSame()), statecheck.CompareValue(compare.ValuesDiffer())
+	kept := func() statecheck.StateCheck { return same.AddStateValue(address, at("encoded")) }
+	renewed := func() statecheck.StateCheck { return another.AddStateValue(address, at("encoded")) }
+	step := func(config string, action plancheck.ResourceActionType, life time.Duration, checks ...statecheck.StateCheck) resource.TestStep {
+		return resource.TestStep{
+			Config: config,
+			ConfigPlanChecks: resource.ConfigPlanChecks{
+				PreApply:             []plancheck.PlanCheck{plancheck.ExpectResourceAction(address, action)},
+				PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
+			},
+			ConfigStateChecks: append(checks, w.ExpectWorkingKey(address), w.ExpectLife(address, life), w.ExpectLiveKeys(1)),
+		}
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: w.Factories(),
+		CheckDestroy:             w.CheckDestroy,
+		Steps: []resource.TestStep{
+			step(key(both, "30d", "1"), plancheck.ResourceActionCreate, 30*day, kept()),
+			step(key(both, "60d", "1"), plancheck.ResourceActionUpdate, 60*day, kept()),
+			step(key(both, "20d", "1"), plancheck.ResourceActionUpdate, 20*day, kept()),
+			step(key(less, "20d", "1"), plancheck.ResourceActionUpdate, 20*day, kept()),
+			step(key(both, "20d", "1"), plancheck.ResourceActionUpdate, 20*day, kept(), renewed()),
+			step(key(both, "20d", "2"), plancheck.ResourceActionReplace, 20*day, renewed()),
 		},
 	})
 }
