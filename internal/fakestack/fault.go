@@ -19,6 +19,8 @@ type Fault struct {
 	AfterServer bool
 	// Hook, when set, is run first.
 	Hook func(*http.Request)
+	// Watch, when set, is shown the product's answer before anything breaks it. It needs AfterServer.
+	Watch func(*Answer)
 	// Break, when set, answers in the product's place, or leaves the client without an answer.
 	Break func(*Exchange)
 }

@@ -92,6 +92,9 @@ func Delay(d time.Duration) Fault {
 // Hook runs code when a request arrives, or with After when the product has acted.
 func Hook(run func(*http.Request)) Fault { return Fault{Name: "hook", Hook: run} }
 
+// Watch shows the product's answer, whatever becomes of it on its way.
+func Watch(see func(*Answer)) Fault { return Fault{Name: "watch", AfterServer: true, Watch: see} }
+
 // TruncateBody sends half of the product's answer, whose whole length it declared.
 func TruncateBody() Fault {
 	return Fault{Name: "truncated body", AfterServer: true, Break: func(x *Exchange) {

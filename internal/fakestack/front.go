@@ -52,6 +52,9 @@ type Front struct {
 	mu     sync.Mutex
 	log    []*Request
 	faults []*injected
+	// serving counts the requests that are not over, and over tells that one is.
+	serving int
+	over    *sync.Cond
 }
 
 // injected is a fault in place.
@@ -99,8 +102,22 @@ func (f *Front) Settle() {
 	f.acting.Unlock() //nolint:gocritic,staticcheck // To get there is all that is wanted.
 }
 
+// Finish waits until every request that has arrived is over, also those whose client has left.
+func (f *Front) Finish() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for f.serving > 0 {
+		f.over.Wait()
+	}
+}
+
 // ServeHTTP implements http.Handler.
 func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.update(func() { f.serving++ })
+	defer f.update(func() {
+		f.serving--
+		f.over.Broadcast()
+	})
 	if f.dated {
 		w.Header().Set("Date", f.now().UTC().Format(http.TimeFormat))
 	} else {
@@ -162,6 +179,9 @@ func strike(exchange *Exchange, chosen []Fault, after bool) bool {
 		}
 		if fault.Hook != nil {
 			fault.Hook(exchange.Request)
+		}
+		if fault.Watch != nil {
+			fault.Watch(exchange.Answer)
 		}
 		if fault.Break != nil {
 			breaks = fault.Break

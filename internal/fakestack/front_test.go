@@ -230,6 +230,43 @@ func TestFront_slowBodyHasNoEnd(t *testing.T) {
 	}
 }
 
+func TestFront_finishWaitsForWhatNobodyWaitsForAnyMore(t *testing.T) {
+	stack := start(t, fakestack.Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	left, over := make(chan struct{}), false
+	stack.Elasticsearch.Inject(fakestack.Hook(func(r *http.Request) {
+		cancel()
+		<-r.Context().Done()
+		<-left
+		over = true
+	}))
+	if _, err := send(ctx, http.MethodGet, stack.ElasticsearchURL()+"/_security/_authenticate", ""); !errors.Is(err, context.Canceled) {
+		t.Fatalf("want a client that leaves, got error %v", err)
+	}
+	close(left)
+	stack.Elasticsearch.Finish()
+	if !over {
+		t.Error("the request is still being served")
+	}
+	if status := stack.Elasticsearch.Requests()[0].Status; status == 0 {
+		t.Error("the product has not acted")
+	}
+}
+
+func TestFront_watchSeesAnAnswerThatIsLost(t *testing.T) {
+	stack := start(t, fakestack.Options{})
+	var seen string
+	stack.Elasticsearch.Inject(fakestack.Watch(func(answer *fakestack.Answer) { seen = string(answer.Body) }))
+	stack.Elasticsearch.Inject(fakestack.Reset().After())
+	if _, err := send(t.Context(), http.MethodGet, stack.ElasticsearchURL()+"/_security/_authenticate", ""); err == nil {
+		t.Error("the answer has arrived")
+	}
+	if !strings.Contains(seen, username) {
+		t.Errorf("got %q", seen)
+	}
+}
+
 // certificate returns a server's TLS configuration and who vouches for it.
 func certificate(t *testing.T) (*tls.Config, *x509.CertPool) {
 	t.Helper()

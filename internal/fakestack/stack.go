@@ -192,6 +192,7 @@ func (s *Stack) proxy(upstream string) (http.Handler, error) {
 
 func (s *Stack) front(name string, product http.Handler, dated bool) *Front {
 	front := &Front{product: product, now: s.options.Clock.Now, closing: s.closing, dated: dated}
+	front.over = sync.NewCond(&front.mu)
 	if s.options.Log != nil {
 		front.answered = func(request Request) { s.options.Log(name, request) }
 	}
