@@ -101,3 +101,23 @@ func TestInvariant5_aServerThatEchoesTheCredentialsIsNotQuoted(t *testing.T) {
 		t.Error("the password is in a diagnostic")
 	}
 }
+
+// Service.Retire in internal/agentkey keeps it: it never revokes.
+func TestInvariant6_aGracePeriodThatCannotBeSetLeavesTheKeyWorking(t *testing.T) {
+	t.Parallel()
+	w := acctest.New(t)
+	core := w.Core(t, nil)
+	id := create(t, core, ending)
+	encoded := encodedOf(t, core)
+	remove := inject(t, w.Stack.Elasticsearch, respond(403).On(toUpdate))
+
+	refused(t, core.Run(adding(ending, "name", "basket")), "Unable to retire APM agent key", "The key stays in the state")
+	if idOf(t, core) != id || !w.Authenticates(t.Context(), encoded) {
+		t.Error("the key is not in the state any more, or does not work any more")
+	}
+	remove()
+	succeed(t, core.Run(adding(ending, "name", "basket")))
+	if idOf(t, core) == id || !w.Authenticates(t.Context(), encoded) || !w.Authenticates(t.Context(), encodedOf(t, core)) {
+		t.Error("the key is not replaced, or one of the two does not work")
+	}
+}

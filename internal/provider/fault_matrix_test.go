@@ -3,11 +3,13 @@ package provider_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/elastic/terraform-provider-apm/internal/acctest"
 	"github.com/elastic/terraform-provider-apm/internal/fakestack"
 )
 
@@ -37,6 +39,12 @@ var endless = map[string]bool{fakestack.Hang().Name: true, fakestack.SlowBody().
 // unbegun are the answers of a server that has not begun, so that they cannot come after it has acted. A create is sent
 // again after them.
 var unbegun = map[string]bool{fakestack.KibanaNotReady().Name: true, fakestack.TooManyRequests("").Name: true}
+
+// absorbed are the faults that change nothing for the user.
+var absorbed = map[string]bool{
+	"with unknown fields": true, "with an unknown top field": true, "one of two Elasticsearch endpoints is dead": true,
+	"the server's clock is an hour ahead": true, "the server's clock is an hour behind": true,
+}
 
 // answers are the faults of an answer. Each strikes before the server acts and after.
 func answers() map[string]fakestack.Fault {
@@ -116,12 +124,12 @@ func TestFaultMatrix(t *testing.T) { //nolint:tparallel // Its subtests are the 
 					if how.after && request.product == "Kibana" && unbegun[fault.Name] {
 						continue
 					}
-					pair(t, request.name, name, how, func(t *testing.T) { answerFault(t, request.name, fault, how) })
+					pair(t, request.name, name, how, func(t *testing.T) { answerFault(t, request.name, name, fault, how) })
 				}
 			}
 			for name, fault := range rewrites() {
 				for _, how := range hows[2:] {
-					pair(t, request.name, name, how, func(t *testing.T) { answerFault(t, request.name, fault, how) })
+					pair(t, request.name, name, how, func(t *testing.T) { answerFault(t, request.name, name, fault, how) })
 				}
 			}
 			whole := how{name: "once", once: true}
@@ -130,7 +138,7 @@ func TestFaultMatrix(t *testing.T) { //nolint:tparallel // Its subtests are the 
 			pair(t, request.name, "killed before the server acts", whole, func(t *testing.T) { killFault(t, request.name, false) })
 			pair(t, request.name, "killed after the server acted", whole, func(t *testing.T) { killFault(t, request.name, true) })
 			for name, change := range surroundings() {
-				pair(t, request.name, name, whole, func(t *testing.T) { surroundingFault(t, request.name, change) })
+				pair(t, request.name, name, whole, func(t *testing.T) { surroundingFault(t, request.name, name, change) })
 			}
 		}
 	})
@@ -164,80 +172,128 @@ func requestNamed(t *testing.T, name string) request {
 	return request{}
 }
 
-func answerFault(t *testing.T, name string, fault fakestack.Fault, how how) {
-	request := requestNamed(t, name)
-	f := newFaultRun(t)
-	request.prepare(f)
-	f.w.Sent()
+func answerFault(t *testing.T, name, faultName string, fault fakestack.Fault, how how) {
 	if how.after {
 		fault = fault.After()
 	}
 	if how.once {
 		fault = fault.Once()
 	}
-	if endless[fault.Name] {
-		f.impatient()
+	// A loaded machine may take longer than a second for the requests before. The pair is then tried with more patience.
+	made := strike(t, name, faultName, fault, "1s")
+	if !made && endless[fault.Name] {
+		made = strike(t, name, faultName, fault, "10s")
 	}
-	var struck atomic.Bool
-	remove := f.front(request.product).Inject(fault.On(func(r *http.Request) bool {
-		matches := request.match(r)
-		struck.CompareAndSwap(false, matches)
-		return matches
-	}))
-	f.ran(request.command(f))
-	if !struck.Load() {
+	if !made {
 		t.Error("the request was never made")
 	}
-	remove()
-	f.recover(request.want)
 }
 
-// interruptFault is Ctrl-C while the request is under way.
-func interruptFault(t *testing.T, name string, after bool) {
+// strike runs a pair, and reports whether the request that should be broken was made. Only what has no end by itself is
+// waited for no longer than the patience.
+func strike(t *testing.T, name, faultName string, fault fakestack.Fault, patience string) bool {
+	t.Helper()
+	request, f := begin(t, name)
+	if endless[fault.Name] {
+		f.patience(patience)
+	}
+	var made atomic.Bool
+	fault.Hook = func(*http.Request) { made.Store(true) }
+	remove := f.front(request.product).Inject(fault.On(request.match))
+	f.outcome(request, f.ran(request.command(f)), absorbed[faultName])
+	remove()
+	if made.Load() {
+		f.recover(request)
+	}
+	return made.Load()
+}
+
+// begin prepares a run in which a request is about to fail.
+func begin(t *testing.T, name string) (request, *faultRun) {
+	t.Helper()
 	request := requestNamed(t, name)
 	f := newFaultRun(t)
 	request.prepare(f)
+	f.seeking = request.seeks
+	return request, f
+}
+
+// outcome fails the test if a fault that changes nothing for the user has changed something.
+func (f *faultRun) outcome(request request, diagnostics acctest.Diagnostics, absorbed bool) {
+	f.Helper()
+	if failed := len(diagnostics.Errors()) > 0; absorbed && failed != request.refuses {
+		f.Errorf("the command fails: %t, and without the fault: %t\n%s", failed, request.refuses, diagnostics)
+	}
+}
+
+// interruptFault is Ctrl-C while the request is under way. Before the server acts means that it acts when nobody waits for
+// it any more.
+func interruptFault(t *testing.T, name string, after bool) {
+	request, f := begin(t, name)
 	ctx, cancel := context.WithCancel(f.core.Context)
 	defer cancel()
 	whole := f.core.Context
 	f.core.Context = ctx
-	hook := fakestack.Hook(func(*http.Request) { cancel(); time.Sleep(5 * time.Millisecond) }).On(request.match).Once()
+	hook := fakestack.Hook(func(r *http.Request) {
+		cancel()
+		if request.finishes {
+			return
+		}
+		select {
+		case <-r.Context().Done():
+		case <-time.After(10 * time.Second):
+			t.Error("the interrupt does not end the request")
+		}
+	}).On(request.match).Once()
 	if after {
 		hook = hook.After()
 	}
 	remove := f.front(request.product).Inject(hook)
 	f.ran(request.command(f))
+	remove()
 	if ctx.Err() == nil {
 		t.Error("the request was never made")
 	}
-	remove()
 	f.core.Context = whole
-	f.recover(request.want)
+	f.recover(request)
 }
 
-// killFault is the death of the provider while the request is under way: neither state nor diagnostics of that run are
-// left. What it has made is named by the next run.
+// killFault is the death of the provider while the request is under way: it asks nothing more, and neither state nor
+// diagnostics of that run are left. What it has made is named by the next run.
 func killFault(t *testing.T, name string, after bool) {
-	request := requestNamed(t, name)
-	f := newFaultRun(t)
-	request.prepare(f)
+	request, f := begin(t, name)
 	before := f.core.Snapshot()
-	fault := fakestack.CloseWithoutAnswer().On(request.match)
-	if after {
-		fault = fault.After()
-	}
-	remove := f.front(request.product).Inject(fault)
 	ctx, cancel := context.WithCancel(f.core.Context)
+	defer cancel()
 	whole := f.core.Context
 	f.core.Context = ctx
-	stop := f.front(request.product).Inject(fakestack.Hook(func(*http.Request) { cancel() }).On(request.match))
-	request.command(f)
-	f.core.Context = whole
+	var dead atomic.Bool
+	last := fakestack.CloseWithoutAnswer().On(request.match).Once()
+	last.Hook = func(*http.Request) {
+		dead.Store(true)
+		cancel()
+	}
+	if after {
+		last = last.After()
+	}
+	remove := f.front(request.product).Inject(last)
+	silence := fakestack.CloseWithoutAnswer().On(func(*http.Request) bool { return dead.Load() })
+	unmute := []func(){f.w.Stack.Kibana.Inject(silence), f.w.Stack.Elasticsearch.Inject(silence)}
+	diagnostics := request.command(f)
+	f.finish()
 	remove()
-	stop()
+	for _, speak := range unmute {
+		speak()
+	}
+	if !dead.Load() {
+		t.Error("the request was never made")
+	}
+	// Nobody has read them, but a terminal may have.
+	f.log.WriteString(diagnostics.String())
+	f.core.Context = whole
 	f.core.Restore(before)
-	f.keys = len(f.w.OwnKeys(t))
-	f.recover(request.want)
+	f.count()
+	f.recover(request)
 }
 
 // surroundings are faults of the surroundings of a whole run.
@@ -269,13 +325,18 @@ func surroundings() map[string]func(f *faultRun, provider map[string]any, produc
 	}
 }
 
-func surroundingFault(t *testing.T, name string, change func(*faultRun, map[string]any, string)) {
-	request := requestNamed(t, name)
-	f := newFaultRun(t)
-	request.prepare(f)
+func surroundingFault(t *testing.T, name, surrounding string, change func(*faultRun, map[string]any, string)) {
+	request, f := begin(t, name)
 	provider := f.w.ProviderConfig(f.w.BasicAuth(), nil)
+	if f.provider != nil {
+		maps.Copy(provider, f.provider)
+	}
 	change(f, provider, request.product)
 	f.as(provider)
-	f.ran(request.command(f))
-	f.recover(request.want)
+	diagnostics := f.ran(request.command(f))
+	f.outcome(request, diagnostics, absorbed[surrounding])
+	if !absorbed[surrounding] && len(diagnostics) == 0 {
+		t.Error("the user is not told")
+	}
+	f.recover(request)
 }
