@@ -262,6 +262,7 @@ func TestFront_watchSeesAnAnswerThatIsLost(t *testing.T) {
 	if _, err := send(t.Context(), http.MethodGet, stack.ElasticsearchURL()+"/_security/_authenticate", ""); err == nil {
 		t.Error("the answer has arrived")
 	}
+	stack.Elasticsearch.Finish()
 	if !strings.Contains(seen, username) {
 		t.Errorf("got %q", seen)
 	}
