@@ -249,10 +249,14 @@ func interruptFault(t *testing.T, name string, after bool) {
 		hook = hook.After()
 	}
 	remove := f.front(request.product).Inject(hook)
-	f.ran(request.command(f))
+	// What belongs to a creation is done all the same; with create_before_destroy the destruction comes after it.
+	f.outcome(request, f.ran(request.command(f)), request.finishes && !f.core.CreateBeforeDestroy)
 	remove()
 	if ctx.Err() == nil {
 		t.Error("the request was never made")
+	}
+	if request.finishes && !request.refuses && f.core.State() == nil {
+		t.Error("the interrupt has kept the key from the state")
 	}
 	f.core.Context = whole
 	f.recover(request)
