@@ -16,6 +16,28 @@ const day = 24 * time.Hour
 // skews are by how much this machine's clock is ahead of the server's.
 var skews = []time.Duration{0, 3 * time.Second, -20 * time.Second, 5 * time.Minute, -5 * time.Minute, 400 * day, -400 * day}
 
+// forEachSkew runs a test with every skew, in a world of its own, for the creator.
+func forEachSkew(t *testing.T, test func(t *testing.T, w *world, keys *agentkey.Service)) {
+	t.Helper()
+	for _, skew := range skews {
+		t.Run(skew.String(), func(t *testing.T) {
+			w := newWorld(t)
+			w.clock.ahead = skew
+			test(t, w, w.service(t, creator))
+		})
+	}
+}
+
+// mustKnowNow asks the service for the server's time, by a key's age.
+func (w *world) mustKnowNow(t *testing.T, keys *agentkey.Service, id string, creation time.Time) {
+	t.Helper()
+	now, err := keys.ServerNow(t.Context(), agentkey.Key{ID: id, Creation: creation})
+	must(t, err)
+	if off := now.Sub(w.Clock().Now()); off.Abs() > 30*time.Second {
+		t.Errorf("the server's time is off by %s", off)
+	}
+}
+
 // mustEnd checks on the server when a key ends; the zero time stands for never.
 func (w *world) mustEnd(t *testing.T, id string, want time.Time) {
 	t.Helper()
@@ -33,19 +55,14 @@ func (w *world) mustEndAbout(t *testing.T, id string, want time.Time, tolerance 
 }
 
 func TestExpireCreated_countsFromTheCreation(t *testing.T) {
-	for _, skew := range skews {
-		t.Run(skew.String(), func(t *testing.T) {
-			w := newWorld(t)
-			w.clock.ahead = skew
-			keys := w.service(t, creator)
-			created, err := keys.Create(t.Context(), spec)
-			must(t, err)
-			creation := w.Clock().Now()
-			w.Clock().Advance(7 * time.Second)
-			must(t, keys.ExpireCreated(t.Context(), created, 90*day))
-			w.mustEnd(t, created.ID, creation.Add(90*day))
-		})
-	}
+	forEachSkew(t, func(t *testing.T, w *world, keys *agentkey.Service) {
+		created, err := keys.Create(t.Context(), spec)
+		must(t, err)
+		creation := w.Clock().Now()
+		w.Clock().Advance(7 * time.Second)
+		must(t, keys.ExpireCreated(t.Context(), created, 90*day))
+		w.mustEnd(t, created.ID, creation.Add(90*day))
+	})
 }
 
 func TestExpireCreated_endsAtOnceWhatHasOutlivedItsLife(t *testing.T) {
@@ -59,21 +76,16 @@ func TestExpireCreated_endsAtOnceWhatHasOutlivedItsLife(t *testing.T) {
 }
 
 func TestChange_movesTheEndWhateverTheClocksSay(t *testing.T) {
-	for _, skew := range skews {
-		t.Run(skew.String(), func(t *testing.T) {
-			w := newWorld(t)
-			w.clock.ahead = skew
-			keys := w.service(t, creator)
-			ref, _ := w.seed(t, nil)
-			creation := w.Clock().Now()
-			w.Clock().Advance(40 * time.Minute)
+	forEachSkew(t, func(t *testing.T, w *world, keys *agentkey.Service) {
+		ref, _ := w.seed(t, nil)
+		creation := w.Clock().Now()
+		w.Clock().Advance(40 * time.Minute)
 
-			key, err := keys.Change(t.Context(), ref, agentkey.Change{Life: time.Hour})
-			must(t, err)
-			w.mustEndAbout(t, ref.ID, creation.Add(time.Hour), 5*time.Second)
-			w.mustEnd(t, ref.ID, key.Expiration)
-		})
-	}
+		key, err := keys.Change(t.Context(), ref, agentkey.Change{Life: time.Hour})
+		must(t, err)
+		w.mustEndAbout(t, ref.ID, creation.Add(time.Hour), 5*time.Second)
+		w.mustEnd(t, ref.ID, key.Expiration)
+	})
 }
 
 func TestChange_refusesAnEndThatIsOver(t *testing.T) {
@@ -102,12 +114,9 @@ func TestChange_leavesTheEndWhereItIsNotAsked(t *testing.T) {
 }
 
 func TestRetire_leavesTheGraceOrTheRestOfTheLife(t *testing.T) {
-	for _, skew := range skews {
-		for life, want := range map[string]time.Duration{"": time.Hour, "30d": time.Hour, "20m": 15 * time.Minute} {
-			t.Run(skew.String()+" "+life, func(t *testing.T) {
-				w := newWorld(t)
-				w.clock.ahead = skew
-				keys := w.service(t, creator)
+	for life, want := range map[string]time.Duration{"": time.Hour, "30d": time.Hour, "20m": 15 * time.Minute} {
+		t.Run("life "+life, func(t *testing.T) {
+			forEachSkew(t, func(t *testing.T, w *world, keys *agentkey.Service) {
 				changes := map[string]any{}
 				if life != "" {
 					changes["expiration"] = life
@@ -122,7 +131,7 @@ func TestRetire_leavesTheGraceOrTheRestOfTheLife(t *testing.T) {
 				w.Clock().Advance(want + time.Second)
 				w.mustLive(t, secret, false)
 			})
-		}
+		})
 	}
 }
 
@@ -155,45 +164,27 @@ func TestRetire_saysThatTheEndIsSetWhereItCannotBeSeen(t *testing.T) {
 
 // An unchanged clock costs one request a run, whatever the number of keys; only one that is off costs more.
 func TestServerNow_asksOnce(t *testing.T) {
-	for _, skew := range skews {
-		t.Run(skew.String(), func(t *testing.T) {
-			w := newWorld(t)
-			w.clock.ahead = skew
-			keys := w.service(t, creator)
-			for i := range 3 {
-				ref, _ := w.seed(t, map[string]any{"name": "checkout-" + strconv.Itoa(i)})
-				creation := w.Clock().Now()
-				w.Clock().Advance(10 * time.Minute)
-				w.forget()
-				now, err := keys.ServerNow(t.Context(), agentkey.Key{ID: ref.ID, Creation: creation})
-				must(t, err)
-				if off := now.Sub(w.Clock().Now()); off.Abs() > 30*time.Second {
-					t.Errorf("the server's time is off by %s", off)
-				}
-				switch sent := len(w.Elasticsearch.Requests()); {
-				case i == 0 && skew.Abs() < 30*time.Second && sent != 1, i == 0 && sent > 40, i > 0 && sent > 0:
-					t.Errorf("%d requests were sent", sent)
-				}
+	forEachSkew(t, func(t *testing.T, w *world, keys *agentkey.Service) {
+		for i := range 3 {
+			ref, _ := w.seed(t, map[string]any{"name": "checkout-" + strconv.Itoa(i)})
+			creation := w.Clock().Now()
+			w.Clock().Advance(10 * time.Minute)
+			w.forget()
+			w.mustKnowNow(t, keys, ref.ID, creation)
+			switch sent := len(w.Elasticsearch.Requests()); {
+			case i == 0 && w.clock.ahead.Abs() < 30*time.Second && sent != 1, i == 0 && sent > 40, i > 0 && sent > 0:
+				t.Errorf("%d requests were sent", sent)
 			}
-		})
-	}
+		}
+	})
 }
 
 func TestServerNow_isNotMisledByAQuestionThatIsPutOff(t *testing.T) {
-	for _, skew := range skews {
-		t.Run(skew.String(), func(t *testing.T) {
-			w := newWorld(t)
-			w.clock.ahead = skew
-			keys := w.service(t, creator)
-			ref, _ := w.seed(t, nil)
-			creation := w.Clock().Now()
-			w.Clock().Advance(10 * time.Minute)
-			w.Elasticsearch.Inject(fakestack.TooManyRequests("50").On(oneIn(3, fakestack.To("POST", "/_security/_query/api_key"))))
-			now, err := keys.ServerNow(t.Context(), agentkey.Key{ID: ref.ID, Creation: creation})
-			must(t, err)
-			if off := now.Sub(w.Clock().Now()); off.Abs() > 30*time.Second {
-				t.Errorf("the server's time is off by %s", off)
-			}
-		})
-	}
+	forEachSkew(t, func(t *testing.T, w *world, keys *agentkey.Service) {
+		ref, _ := w.seed(t, nil)
+		creation := w.Clock().Now()
+		w.Clock().Advance(10 * time.Minute)
+		w.Elasticsearch.Inject(fakestack.TooManyRequests("50").On(oneIn(3, fakestack.To("POST", "/_security/_query/api_key"))))
+		w.mustKnowNow(t, keys, ref.ID, creation)
+	})
 }

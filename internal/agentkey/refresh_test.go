@@ -14,6 +14,16 @@ import (
 	"github.com/elastic/terraform-provider-apm/internal/fakestack"
 )
 
+// mustRefresh refreshes keys one after the other, which must be alive.
+func mustRefresh(t *testing.T, keys *agentkey.Service, refs ...agentkey.Ref) {
+	t.Helper()
+	for _, ref := range refs {
+		if got, err := keys.Refresh(t.Context(), ref); err != nil || got.Condition != agentkey.Alive {
+			t.Errorf("got the condition %d, %v", got.Condition, err)
+		}
+	}
+}
+
 // Design, budgets: at most 1 + n/1000 reads once there are many.
 func TestRefresh_ofManyKeysReadsThemByTheThousand(t *testing.T) {
 	for _, caller := range whoSees {
@@ -87,11 +97,7 @@ func TestRefresh_listsNoDeadKeys(t *testing.T) {
 	w.Clock().Advance(2 * time.Hour)
 	keys := w.service(t, creator)
 	w.forget()
-	for _, ref := range refs {
-		if got, err := keys.Refresh(t.Context(), ref); err != nil || got.Condition != agentkey.Alive {
-			t.Errorf("got the condition %d, %v", got.Condition, err)
-		}
-	}
+	mustRefresh(t, keys, refs...)
 	w.mustSend(t, 0, 2)
 }
 
@@ -105,11 +111,7 @@ func TestRefresh_listsTheKeysOfEachOwner(t *testing.T) {
 	}
 	keys := w.service(t, "manager")
 	w.forget()
-	for _, ref := range refs {
-		if got, err := keys.Refresh(t.Context(), ref); err != nil || got.Condition != agentkey.Alive {
-			t.Errorf("got the condition %d, %v", got.Condition, err)
-		}
-	}
+	mustRefresh(t, keys, refs...)
 	w.mustSend(t, 0, 4)
 }
 
@@ -146,7 +148,5 @@ func TestRefresh_endsForNobodyElse(t *testing.T) {
 	}
 	<-arrived
 	close(released)
-	if got, err := keys.Refresh(t.Context(), second); err != nil || got.Condition != agentkey.Alive {
-		t.Errorf("got the condition %d, %v", got.Condition, err)
-	}
+	mustRefresh(t, keys, second)
 }

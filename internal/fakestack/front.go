@@ -46,15 +46,13 @@ type Front struct {
 	// dated tells that the product sends a Date header.
 	dated bool
 
-	// acting is held while the product acts though nobody may wait for it any more.
-	acting sync.RWMutex
-
 	mu     sync.Mutex
 	log    []*Request
 	faults []*injected
-	// serving counts the requests that are not over, and over tells that one is.
-	serving int
-	over    *sync.Cond
+	// serving counts the requests that are not over, acting those with which the product is busy though nobody may wait
+	// for it any more. over tells that one has ended.
+	serving, acting int
+	over            *sync.Cond
 }
 
 // injected is a fault in place.
@@ -97,27 +95,14 @@ func (f *Front) Inject(fault Fault) (remove func()) {
 }
 
 // Settle waits until the product has done what it was asked to by clients that may have left.
-func (f *Front) Settle() {
-	f.acting.Lock()
-	f.acting.Unlock() //nolint:gocritic,staticcheck // To get there is all that is wanted.
-}
+func (f *Front) Settle() { f.await(&f.acting) }
 
 // Finish waits until every request that has arrived is over, also those whose client has left.
-func (f *Front) Finish() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for f.serving > 0 {
-		f.over.Wait()
-	}
-}
+func (f *Front) Finish() { f.await(&f.serving) }
 
 // ServeHTTP implements http.Handler.
 func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f.update(func() { f.serving++ })
-	defer f.update(func() {
-		f.serving--
-		f.over.Broadcast()
-	})
+	defer f.begin(&f.serving)()
 	if f.dated {
 		w.Header().Set("Date", f.now().UTC().Format(http.TimeFormat))
 	} else {
@@ -201,8 +186,7 @@ func (f *Front) act(r *http.Request, body []byte) *Answer {
 	request.Header.Del("Accept-Encoding")
 	request.Body = io.NopCloser(bytes.NewReader(body))
 	recorder := &recorder{answer: Answer{Status: http.StatusOK, Header: http.Header{}}}
-	f.acting.RLock()
-	defer f.acting.RUnlock()
+	defer f.begin(&f.acting)()
 	f.product.ServeHTTP(recorder, request)
 	return &recorder.answer
 }
@@ -240,6 +224,24 @@ func (f *Front) note(r *http.Request) *Request {
 	defer f.mu.Unlock()
 	f.log = append(f.log, entry)
 	return entry
+}
+
+// begin counts what has begun, until end is called.
+func (f *Front) begin(count *int) (end func()) {
+	f.update(func() { *count++ })
+	return func() {
+		f.update(func() { *count-- })
+		f.over.Broadcast()
+	}
+}
+
+// await waits until nothing is counted.
+func (f *Front) await(count *int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for *count > 0 {
+		f.over.Wait()
+	}
 }
 
 func (f *Front) update(change func()) {

@@ -26,8 +26,8 @@ func endsInAnHour(t *testing.T, w *acctest.World, id string) {
 	}
 }
 
-// endsWith destroys the key of the state, and fails the test if that is told to anybody but the caller's own key.
-func endsWith(t *testing.T, w *acctest.World, core *acctest.Core) {
+// destroyed destroys the key of the state, and fails the test if the server lets it live for ever.
+func destroyed(t *testing.T, w *acctest.World, core *acctest.Core) {
 	t.Helper()
 	id := idOf(t, core)
 	succeed(t, core.Destroy())
@@ -143,7 +143,7 @@ func TestAccRevokeAfter_isRefusedInThePlanWhereItCannotBeHonoured(t *testing.T) 
 		if !isRevoked(t, w, id) {
 			t.Error("the old key is not revoked")
 		}
-		endsWith(t, w, core)
+		destroyed(t, w, core)
 	})
 	t.Run("with a way out when the rotation is due", func(t *testing.T) {
 		t.Parallel()
@@ -164,7 +164,7 @@ func TestAccRevokeAfter_isRefusedInThePlanWhereItCannotBeHonoured(t *testing.T) 
 		if !isRevoked(t, w, id) {
 			t.Error("the old key is not revoked")
 		}
-		endsWith(t, w, core)
+		destroyed(t, w, core)
 	})
 	// Elastic's cloud says of such a key whose it is, and that may be the owner: it can change nothing all the same.
 	t.Run("for an existing key with an API key", func(t *testing.T) {
