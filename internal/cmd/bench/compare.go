@@ -11,8 +11,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/elastic/terraform-provider-apm/internal/cmd/internal/terraform"
 	"github.com/elastic/terraform-provider-apm/internal/fakestack"
+	"github.com/elastic/terraform-provider-apm/internal/terraform"
 )
 
 // The budgets (DESIGN.md): how many times as long it may take as with the provider that does nothing.

@@ -14,8 +14,8 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"github.com/elastic/terraform-provider-apm/internal/cmd/internal/terraform"
 	"github.com/elastic/terraform-provider-apm/internal/fakestack"
+	"github.com/elastic/terraform-provider-apm/internal/terraform"
 )
 
 // username is that of the key's owner, who may do no more than a key's life takes.

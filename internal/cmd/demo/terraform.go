@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/elastic/terraform-provider-apm/internal/cmd/internal/terraform"
+	"github.com/elastic/terraform-provider-apm/internal/terraform"
 )
 
 // planHasChanges is the status of `terraform plan -detailed-exitcode` when it is not empty.

@@ -68,10 +68,10 @@ func (c *CLI) Version(ctx context.Context) (string, error) {
 	return version.Terraform, err
 }
 
-// cleaned drops the variables that configure Terraform or the provider.
+// cleaned drops the variables that configure Terraform, the provider or its tests.
 func cleaned(environment []string) []string {
 	return slices.DeleteFunc(environment, func(variable string) bool {
-		return slices.ContainsFunc([]string{"TF_", "KIBANA_", "ELASTICSEARCH_", "ELASTIC_"}, func(prefix string) bool {
+		return slices.ContainsFunc([]string{"TF_", "KIBANA_", "ELASTICSEARCH_", "ELASTIC_", "APM_TEST_"}, func(prefix string) bool {
 			return strings.HasPrefix(variable, prefix)
 		})
 	})
